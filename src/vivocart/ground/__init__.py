@@ -1,0 +1,1 @@
+"""What every room stands on: errors, units, tables, random streams, provenance. A closed list."""
