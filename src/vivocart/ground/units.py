@@ -63,8 +63,9 @@ def factor(from_unit: str, to_unit: str) -> float:
         return 1.0
     registry = _registry()
     try:
-        quantity = registry.Quantity(1.0, _SPELLING.get(from_unit, from_unit))
-        return float(quantity.to(_SPELLING.get(to_unit, to_unit)).magnitude)
+        quantity = registry.Quantity(_SPELLING.get(from_unit, from_unit))
+        target = registry.Quantity(_SPELLING.get(to_unit, to_unit))
+        return float((quantity / target).to("").magnitude)
     except Exception as error:  # pint raises half a dozen unrelated classes for one user mistake
         raise InputError(
             f"cannot convert '{from_unit}' to '{to_unit}'",
@@ -83,7 +84,7 @@ def is_known(unit: str) -> bool:
     if unit in _SPELLING:
         return True
     try:
-        _registry().parse_units(unit)
+        _registry().Quantity(unit)
     except Exception:  # see factor
         return False
     return True

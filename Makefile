@@ -1,0 +1,55 @@
+# The only entry to the work: `make run` and `make test` set up everything they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= results/hn2301
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long lint bench docs wheel clean
+
+help:  ## what the targets do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# One stamp per kind of environment: a second `make run` finds it and installs nothing.
+$(VENV)/.run: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing vivocart and what it needs (once; about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	@echo "installing the test tools (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(VENV)/.run  ## make the environment, simulate the HN2301 letter, write the report
+	@$(BIN)/vivocart trial hn2301 --out $(OUT)
+
+test: $(VENV)/.test  ## the fast tests (minutes)
+	@$(BIN)/python -m pytest -n auto -m "not long"
+
+test-long: $(VENV)/.test  ## every test
+	@$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.dev  ## style, types, arrows between rooms, spelling, tables
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pyright
+	@$(BIN)/codespell src docs README.md CONTRIBUTING.md CHANGELOG.md
+	@$(BIN)/vivocart model check && $(BIN)/vivocart evidence check
+
+bench: $(VENV)/.dev  ## patients a second of the shipped model on this machine
+	@$(BIN)/python benchmarks/engine_speed.py
+
+docs: $(VENV)/.run  ## write the reference pages from the code
+	@$(BIN)/python docs/make_reference.py
+
+wheel: $(VENV)/.dev  ## build the wheel
+	@$(BIN)/python -m build --outdir dist .
+
+clean:  ## remove the environment and results
+	rm -rf $(VENV) results dist

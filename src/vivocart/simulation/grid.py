@@ -1,0 +1,40 @@
+"""Times at which a simulation is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+_HOUR = 1.0 / 24.0
+_FINE_DAYS = 14.0  # how long after the last infusion counts and cytokines still move within a day
+_DAILY_UNTIL_DAYS = 120.0
+
+
+def output_times(infusion_days: Iterable[float], *, days: float) -> np.ndarray:
+    """Default output times: dense where a treated patient changes by the hour, sparse where by the week.
+
+    Hourly for a day after each infusion, every two hours to three days, every six hours until two weeks after the last
+    infusion, then daily to day 120 and every two days beyond. The solver's steps do not depend on these times.
+
+    Parameters
+    ----------
+    infusion_days
+        Start of each infusion, in days.
+    days
+        Length of the simulation, in days.
+
+    Returns
+    -------
+    numpy.ndarray
+        Ascending days from 0 to ``days``, without repeats.
+    """
+    starts = sorted(set(infusion_days))
+    after = np.concatenate([np.arange(0, 24) * _HOUR, np.arange(24, 73, 2) * _HOUR])
+    parts = [np.array([0.0, days]), np.arange(0.0, min(days, _DAILY_UNTIL_DAYS), 1.0), np.arange(0.0, days, 2.0)]
+    for start in starts:
+        parts.append(start + after)
+        parts.append(np.arange(start, start + _FINE_DAYS, 6 * _HOUR))
+    times = np.concatenate(parts)
+    times = np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))
+    return times
