@@ -76,17 +76,31 @@ def parse_rows(text: str, row_type: type[RowT], *, name: str) -> tuple[list[RowT
         File name for the issues.
     """
     lines = text.splitlines()
-    kept = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and not line.startswith("#")]
+    kept = [
+        (number, line)
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and not line.startswith("#")
+    ]
     issues: list[Issue] = []
     rows: list[RowT] = []
     if not kept:
-        issues.append(Issue(level="error", check="table", file=name, message="the table is empty", mend="add a header line"))
+        issues.append(
+            Issue(
+                level="error",
+                check="table",
+                file=name,
+                message="the table is empty",
+                mend="add a header line",
+            )
+        )
         return rows, issues
     reader = csv.reader(io.StringIO("\n".join(line for _, line in kept)), strict=True)
     try:
         records = list(reader)
     except csv.Error as error:
-        issues.append(Issue(level="error", check="table", file=name, row=reader.line_num, message=f"not CSV: {error}"))
+        issues.append(
+            Issue(level="error", check="table", file=name, row=reader.line_num, message=f"not CSV: {error}")
+        )
         return rows, issues
     header = [cell.strip() for cell in records[0]]
     issues.extend(_header_issues(header, row_type, name))
@@ -96,8 +110,16 @@ def parse_rows(text: str, row_type: type[RowT], *, name: str) -> tuple[list[RowT
         number = kept[position][0] if len(records) == len(kept) else position + 1
         if len(record) != len(header):
             message = f"{len(record)} cells where the header has {len(header)}"
-            issues.append(Issue(level="error", check="table", file=name, row=number, message=message,
-                                mend="quote cells that hold a comma"))
+            issues.append(
+                Issue(
+                    level="error",
+                    check="table",
+                    file=name,
+                    row=number,
+                    message=message,
+                    mend="quote cells that hold a comma",
+                )
+            )
             continue
         cells = {key: cell for key, cell in zip(header, record, strict=True) if cell.strip() != ""}
         try:
@@ -112,12 +134,30 @@ def _header_issues(header: Sequence[str], row_type: type[Row], name: str) -> lis
     fields = row_type.model_fields
     for column in fields:
         if fields[column].is_required() and column not in header:
-            issues.append(Issue(level="error", check="columns", file=name, row=1, column=column,
-                                message="column is missing", mend=f"the header needs: {', '.join(fields)}"))
+            issues.append(
+                Issue(
+                    level="error",
+                    check="columns",
+                    file=name,
+                    row=1,
+                    column=column,
+                    message="column is missing",
+                    mend=f"the header needs: {', '.join(fields)}",
+                )
+            )
     for column in header:
         if column not in fields:
-            issues.append(Issue(level="error", check="columns", file=name, row=1, column=column,
-                                message="unknown column", mend=f"known columns: {', '.join(fields)}"))
+            issues.append(
+                Issue(
+                    level="error",
+                    check="columns",
+                    file=name,
+                    row=1,
+                    column=column,
+                    message="unknown column",
+                    mend=f"known columns: {', '.join(fields)}",
+                )
+            )
     return issues
 
 
@@ -126,8 +166,14 @@ def _row_issues(error: ValidationError, cells: dict[str, str], name: str, number
     for fault in error.errors():
         column = str(fault["loc"][0]) if fault["loc"] else None
         value = cells.get(column) if column else None
-        message = "the cell is empty" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-        issues.append(Issue(level="error", check="row", file=name, row=number, column=column, value=value, message=message))
+        message = (
+            "the cell is empty" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        )
+        issues.append(
+            Issue(
+                level="error", check="row", file=name, row=number, column=column, value=value, message=message
+            )
+        )
     return issues
 
 

@@ -31,10 +31,13 @@ def output_times(infusion_days: Iterable[float], *, days: float) -> np.ndarray:
     """
     starts = sorted(set(infusion_days))
     after = np.concatenate([np.arange(0, 24) * _HOUR, np.arange(24, 73, 2) * _HOUR])
-    parts = [np.array([0.0, days]), np.arange(0.0, min(days, _DAILY_UNTIL_DAYS), 1.0), np.arange(0.0, days, 2.0)]
+    parts = [
+        np.array([0.0, days]),
+        np.arange(0.0, min(days, _DAILY_UNTIL_DAYS), 1.0),
+        np.arange(0.0, days, 2.0),
+    ]
     for start in starts:
         parts.append(start + after)
         parts.append(np.arange(start, start + _FINE_DAYS, 6 * _HOUR))
     times = np.concatenate(parts)
-    times = np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))
-    return times
+    return np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))
