@@ -1,0 +1,43 @@
+"""Quantile bands: close to the exact quantiles and blind to chunks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from vivocart.simulation.bands import QUANTILES, count_bands, quantile_bands
+
+
+def _dataset(values: np.ndarray) -> xr.Dataset:
+    times = np.arange(values.shape[1], dtype=float)
+    return xr.Dataset({"x": (("patient", "time"), values, {"units": "1/uL"})}, coords={"time": times})
+
+
+def test_quantiles_are_within_a_bin_of_the_exact_ones():
+    generator = np.random.default_rng(0)
+    values = np.exp(2.0 * generator.normal(size=(5_000, 4))) * np.array([1.0, 10.0, 0.05, 300.0])
+    bands = quantile_bands(count_bands(_dataset(values), ["x"]))["x"]
+    exact = np.quantile(values, QUANTILES, axis=0)
+    assert np.abs(np.log(bands.values / exact)).max() < 0.0051
+    assert bands.attrs["units"] == "1/uL"
+
+
+def test_zero_is_zero_and_missing_is_left_out():
+    values = np.array([[0.0, np.nan], [0.0, np.nan], [0.0, 5.0]])
+    bands = quantile_bands(count_bands(_dataset(values), ["x"]))["x"].values
+    assert (bands[:, 0] == 0.0).all()
+    assert bands[:, 1] == pytest.approx(5.0, rel=0.0051)
+
+
+def test_no_patient_left_is_missing_not_zero():
+    bands = quantile_bands(count_bands(_dataset(np.full((3, 1), np.nan)), ["x"]))["x"].values
+    assert np.isnan(bands).all()
+
+
+@pytest.mark.parametrize("cut", [1, 13, 250, 499])
+def test_chunks_change_nothing(cut: int):
+    values = np.exp(np.random.default_rng(1).normal(size=(500, 3)))
+    whole = quantile_bands(count_bands(_dataset(values), ["x"]))
+    parts = count_bands(_dataset(values[:cut]), ["x"]).plus(count_bands(_dataset(values[cut:]), ["x"]))
+    assert quantile_bands(parts).identical(whole)
