@@ -1,4 +1,4 @@
-"""Tables of typed rows read from CSV, with every fault named by file, row and column.
+"""Typed rows read from CSV and typed documents read from YAML, with every fault named by file, place and value.
 
 A table's row type is a pydantic model; one fault does not hide the next: :func:`read_table` collects all of them and raises
 one :class:`~vivocart.ground.errors.InputError` whose text lists the first and counts the rest.
@@ -11,8 +11,9 @@ import io
 from collections.abc import Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TypeVar, final
+from typing import Any, TypeVar, final
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vivocart.ground.errors import InputError
@@ -196,3 +197,118 @@ def read_table(source: Path | Traversable, row_type: type[RowT]) -> list[RowT]:
     rows, issues = parse_rows(read_text(source), row_type, name=source.name)
     raise_on_errors(issues)
     return rows
+
+
+_MAXIMUM_DOCUMENT_BYTES = (
+    1_000_000  # a study or product is a few kB; this keeps a wrong file from filling memory
+)
+_MAXIMUM_DEPTH = 20
+
+
+class Document(BaseModel):
+    """Base of what we read from YAML: frozen, no unknown key, no infinite number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+DocumentT = TypeVar("DocumentT", bound=Document)
+
+
+@final
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without anchors, repeated keys or deep nesting: none is needed here, and each can hide a mistake."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """One node, refused when it is an alias or lies too deep."""
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.MarkedYAMLError(
+                problem="anchors and aliases are not read", problem_mark=self.peek_event().start_mark
+            )
+        self.depth += 1
+        if self.depth > _MAXIMUM_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=self.peek_event().start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """One mapping, refused when a key stands in it twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key '{key.value}' stands twice", problem_mark=key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
+def parse_document(text: str, document_type: type[DocumentT], *, name: str) -> DocumentT:
+    """Typed document of a YAML text.
+
+    Parameters
+    ----------
+    text
+        YAML without anchors.
+    document_type
+        The pydantic document.
+    name
+        File name for the error.
+
+    Raises
+    ------
+    InputError
+        Naming file, place (``arms[1].dose_mg``), value and mend of the first fault and the count of the others.
+    """
+    if len(text) > _MAXIMUM_DOCUMENT_BYTES:
+        raise InputError(
+            f"{len(text)} characters", where=name, mend=f"at most {_MAXIMUM_DOCUMENT_BYTES} are read"
+        )
+    try:
+        data = yaml.load(text, Loader=_PlainLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(
+            f"not YAML: {error.problem}", where=f"{name}{line}", mend="check indents, colons and quotes"
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(
+            f"not YAML: {error}".replace("\n", " "), where=name, mend="check indents, colons and quotes"
+        ) from error
+    if not isinstance(data, dict):
+        raise InputError(
+            "the file holds no keys", where=name, mend=f"it needs: {', '.join(document_type.model_fields)}"
+        )
+    try:
+        return document_type.model_validate(data)
+    except ValidationError as error:
+        raise _document_error(error, document_type, name) from error
+
+
+def _document_error(error: ValidationError, document_type: type[Document], name: str) -> InputError:
+    faults = error.errors()
+    fault = faults[0]
+    place = ""
+    for part in fault["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+    if fault["type"] == "extra_forbidden":
+        known = document_type.model_fields if len(fault["loc"]) == 1 else ()
+        problem, mend = (
+            "unknown key",
+            f"known keys: {', '.join(known)}" if known else "check the spelling or take it out",
+        )
+    elif fault["type"] == "missing":
+        problem, mend = "missing", "add it"
+    else:
+        problem, mend = fault["msg"].removeprefix("Value error, "), ""
+        if not isinstance(fault["input"], dict | list):
+            problem += f" (found {str(fault['input'])[:80]!r})"
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return InputError(f"{problem}{more}", where=f"{name}, {place}" if place else name, mend=mend)
+
+
+def read_document(source: Path | Traversable, document_type: type[DocumentT]) -> DocumentT:
+    """Typed document of a YAML file; errors as in :func:`parse_document` and :func:`read_text`."""
+    return parse_document(read_text(source), document_type, name=source.name)
