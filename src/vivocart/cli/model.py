@@ -1,0 +1,126 @@
+"""``vivocart model``: the therapy model as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vivocart.cli.options import examples, json_option
+from vivocart.cli.printing import print_json, print_table
+
+
+@click.group(
+    epilog=examples(
+        "vivocart model show --module lnp",
+        "vivocart model check",
+        "vivocart model export --format sbml --out vivocart.xml",
+    )
+)
+def model() -> None:
+    """Show, check and export the model; run any SBML or Antimony model."""
+
+
+@model.command()
+@click.option(
+    "--module", default=None, metavar="NAME", help="Only the parameters of one module, such as lnp."
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["measured", "estimated", "assumed", "scenario"]),
+    default=None,
+    help="Only one kind.",
+)
+@json_option
+def show(*, module: str | None, kind: str | None, as_json: bool) -> None:
+    """Print the parameters with value, unit, kind and the quantities they rest on, and the observables."""
+    from vivocart.ground.errors import UnknownNameError
+    from vivocart.model.load import load_model
+
+    loaded = load_model()
+    rows = list(loaded.parameters.values())
+    if module is not None:
+        modules = sorted({row.module for row in rows})
+        if module not in modules:
+            raise UnknownNameError("module", module, modules)
+        rows = [row for row in rows if row.module == module]
+    if kind is not None:
+        rows = [row for row in rows if row.kind == kind]
+    if as_json:
+        print_json(
+            {
+                "id": loaded.id,
+                "hash": loaded.hash,
+                "parameters": [row.model_dump(mode="json") for row in rows],
+                "observables": [row.model_dump(mode="json") for row in loaded.observables.values()],
+            }
+        )
+        return
+    click.echo(
+        f"{loaded.id}: {len(loaded.system.states)} states, {len(loaded.parameters)} parameters, hash {loaded.hash[:12]}"
+    )
+    print_table(
+        "Parameters",
+        ("id", "value", "unit", "kind", "module", "rests on"),
+        [
+            (row.id, f"{row.value:g}", row.unit, row.kind, row.module, str(row.quantity_ids or "-"))
+            for row in rows
+        ],
+    )
+    if module is None and kind is None:
+        print_table(
+            "Observables",
+            ("id", "unit", "label"),
+            [(o.id, o.unit, o.label) for o in loaded.observables.values()],
+        )
+
+
+@model.command()
+@json_option
+def check(*, as_json: bool) -> None:
+    """Check text, tables and units of the model; exit code 2 if there is an error."""
+    from vivocart.ground.errors import InputError
+    from vivocart.model.check import check_model
+
+    issues = check_model()
+    errors = [issue for issue in issues if issue.level == "error"]
+    if as_json:
+        print_json({"errors": len(errors), "issues": [issue.model_dump(mode="json") for issue in issues]})
+    else:
+        for issue in issues:
+            click.echo(f"{issue.level}: {issue}")
+    if errors:
+        raise InputError(f"{len(errors)} errors in the model", mend="mend the places named above")
+    if not as_json:
+        click.echo(f"the model is sound ({len(issues)} warnings)")
+
+
+@model.command()
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["sbml", "antimony"]),
+    default="sbml",
+    show_default=True,
+    help="SBML L3V2 or Antimony.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="File to write; stdout unless given.",
+)
+def export(*, format_: str, out: Path | None) -> None:
+    """Write the flattened model as SBML Level 3 Version 2 or as Antimony."""
+    from vivocart.model.load import load_model
+    from vivocart.scenarios.files import replace_file
+
+    loaded = load_model()
+    text = loaded.sbml if format_ == "sbml" else loaded.antimony
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    with replace_file(out) as partial:
+        partial.write_text(text, encoding="utf-8")
+    click.echo(f"{format_}: {out}")

@@ -1,0 +1,51 @@
+"""Options that several commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of every random number."
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Threads of the solver; all cores unless given. Results do not depend on it.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
+)
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress; errors only.")
+
+
+def patients_option(default: int | None):  # noqa: ANN201  (a decorator of click's own type)
+    """The ``--patients`` option with its default for one command."""
+    shown = default is not None
+    return click.option(
+        "--patients",
+        "n_patients",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=shown,
+        metavar="N",
+        help="Number of virtual patients.",
+    )
+
+
+def out_file_option(example: str):  # noqa: ANN201  (a decorator of click's own type)
+    """The ``--out`` option for a command that writes one file."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=None,
+        metavar="FILE",
+        help=f"File to write, such as {example}; none unless given.",
+    )
+
+
+def examples(*lines: str) -> str:
+    """Text under the help of a command: calls that can be copied, one a line."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

@@ -1,0 +1,43 @@
+"""Tables and JSON on stdout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def print_json(data: Mapping[str, Any]) -> None:
+    """One JSON object with sorted keys; a number that is missing is null."""
+    from vivocart.scenarios.summary import to_json
+
+    click.echo(to_json(data), nl=False)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as wide as the terminal; the first column is flush left, the others right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
+    )
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with three significant digits, or a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value == 0:
+        return "0"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"

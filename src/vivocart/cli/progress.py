@@ -1,0 +1,67 @@
+"""Progress with the time left, on stderr only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+OnProgress = Callable[[int, int], None]
+_PLAIN_STEPS = 10  # lines in all when stderr is a file
+
+
+@contextmanager
+def progress(label: str, *, quiet: bool) -> Iterator[OnProgress | None]:
+    """A callback ``on_progress(done, total)`` that shows how far the work is and how long it will take.
+
+    Parameters
+    ----------
+    label
+        What is being done, in a word or two.
+    quiet
+        Show nothing; the callback is then None.
+    """
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar(label) as on_progress:
+            yield on_progress
+    else:
+        yield _lines(label)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[OnProgress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("time left"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _lines(label: str) -> OnProgress:
+    started = time.monotonic()
+    shown = -1
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal shown
+        step = _PLAIN_STEPS * done // max(total, 1)
+        if step <= shown:
+            return
+        shown = step
+        left = (time.monotonic() - started) * (total - done) / max(done, 1)
+        remaining = f", about {left:.0f} s left" if 0 < done < total else ""
+        click.echo(f"{label}: {100 * done // max(total, 1)} % ({done} of {total}){remaining}", err=True)
+
+    return on_progress

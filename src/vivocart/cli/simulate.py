@@ -1,0 +1,152 @@
+"""``vivocart simulate``: one regimen in virtual patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vivocart.cli.options import (
+    examples,
+    json_option,
+    out_file_option,
+    patients_option,
+    quiet_option,
+    seed_option,
+    threads_option,
+)
+from vivocart.cli.printing import number, print_json, print_table
+from vivocart.cli.progress import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@click.command(
+    epilog=examples(
+        "vivocart simulate --product HN2301 --dose-mg 4 --infusions 3 --interval-days 3",
+        "vivocart simulate --product rituximab --dose-mg 1000 --infusions 2 --interval-days 14 --out rituximab.parquet",
+    )
+)
+@click.option("--product", required=True, metavar="ID", help="Product, such as HN2301 or rituximab.")
+@click.option("--dose-mg", type=float, default=None, metavar="MG", help="Dose of one infusion in mg.")
+@click.option(
+    "--dose",
+    type=float,
+    default=None,
+    help="Dose of one infusion in the product's own unit, for products not dosed in mg.",
+)
+@click.option("--infusions", type=int, default=1, show_default=True, help="Number of infusions.")
+@click.option(
+    "--interval-days",
+    type=float,
+    default=None,
+    metavar="DAYS",
+    help="Days from the start of one infusion to the next.",
+)
+@click.option(
+    "--infusion-hours",
+    type=float,
+    default=None,
+    metavar="HOURS",
+    help="Length of one infusion; the product's own unless given.",
+)
+@patients_option(200)
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=180.0,
+    show_default=True,
+    help="Length of the simulation.",
+)
+@seed_option
+@threads_option
+@out_file_option("run.parquet")
+@json_option
+@quiet_option
+def simulate(  # noqa: PLR0913  (click hands over every option by name)
+    *,
+    product: str,
+    dose_mg: float | None,
+    dose: float | None,
+    infusions: int,
+    interval_days: float | None,
+    infusion_hours: float | None,
+    n_patients: int,
+    days: float,
+    seed: int,
+    threads: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Simulate one regimen in virtual patients with refractory SLE.
+
+    Prints the infusions and the endpoints (median, 5 to 95 % of patients). FILE receives a row for each patient and
+    time, with a column for each observable.
+    """
+    from vivocart.endpoints import endpoints
+    from vivocart.model.load import load_model
+    from vivocart.patients.population import VirtualPopulation
+    from vivocart.scenarios.files import replace_file, require_writable
+    from vivocart.scenarios.summary import endpoint_table
+    from vivocart.simulation.run import simulate as run
+    from vivocart.therapies.regimen import Regimen
+
+    regimen = Regimen(
+        product,
+        dose_mg=dose_mg,
+        dose=dose,
+        infusions=infusions,
+        interval_days=interval_days,
+        infusion_hours=infusion_hours,
+    )
+    if out is not None:
+        require_writable(out.absolute().parent)
+    model = load_model()
+    patients = VirtualPopulation.sample(model, n_patients=n_patients, seed=seed)
+    with progress("simulating", quiet=quiet or as_json) as on_progress:
+        simulation = run(model, regimen, patients, days=days, threads=threads, on_progress=on_progress)
+    table = endpoint_table(endpoints(simulation))
+    if out is not None:
+        with replace_file(out) as partial:
+            simulation.to_frame().to_parquet(partial, index=False)
+    if as_json:
+        print_json(
+            {
+                "purpose": "for research, not for treatment decisions",
+                "endpoints": table.to_dict(orient="records"),
+                "failures": simulation.failures.to_dict(orient="records"),
+                "provenance": simulation.provenance.as_dict(),
+                "out": str(out) if out is not None else None,
+            }
+        )
+    elif not quiet:
+        click.echo(str(regimen))
+        print_endpoints(f"{n_patients} virtual patients, {days:g} d", {"": table})
+        if len(simulation.failures):
+            click.echo(f"{len(simulation.failures)} patients failed and stand in no statistic: see --json")
+        if out is not None:
+            click.echo(f"Trajectories: {out}")
+
+
+def print_endpoints(title: str, tables: dict[str, pd.DataFrame]) -> None:
+    """Endpoints of one or several arms side by side: median (5 to 95 % of patients), or the share of patients."""
+    names = list(tables)
+    first = tables[names[0]].set_index("endpoint")
+    rows = [
+        (
+            f"{first.at[endpoint, 'label']}",
+            str(first.at[endpoint, "unit"]),
+            *(_cell(tables[name].set_index("endpoint").loc[endpoint]) for name in names),
+        )
+        for endpoint in first.index
+    ]
+    print_table(title, ("endpoint", "unit", *(name or "median (5 to 95 %)" for name in names)), rows)
+
+
+def _cell(row: pd.Series) -> str:
+    if row["is_flag"]:
+        return f"{100 * row['mean']:.0f} % of patients"
+    return f"{number(row['q50'])} ({number(row['q05'])} to {number(row['q95'])})"

@@ -1,0 +1,116 @@
+"""``vivocart trial``: a published study in virtual patients, beside what was published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vivocart.cli.options import (
+    examples,
+    json_option,
+    patients_option,
+    quiet_option,
+    seed_option,
+    threads_option,
+)
+from vivocart.cli.printing import number, print_json, print_table
+from vivocart.cli.progress import progress
+
+if TYPE_CHECKING:
+    from vivocart.scenarios.result import TrialResult
+
+
+@click.command(
+    epilog=examples(
+        "vivocart trial hn2301",
+        "vivocart trial hn2301 --patients 5000 --interval-days 2 --out results/two-days",
+        "vivocart trial hn2301 --json > summary.json",
+    )
+)
+@click.argument("study")
+@patients_option(None)
+@seed_option
+@click.option(
+    "--interval-days",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    metavar="DAYS",
+    help="Days from one infusion to the next. The study's default scenario unless given; it was not published for HN2301.",
+)
+@threads_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="DIR",
+    help="Folder of the report and its files; results/STUDY unless given.",
+)
+@json_option
+@quiet_option
+def trial(
+    *,
+    study: str,
+    n_patients: int | None,
+    seed: int,
+    interval_days: float | None,
+    threads: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Simulate STUDY in virtual patients and write the report.
+
+    STUDY is the id of a study, such as hn2301. DIR receives report.html (one file, opens offline), summary.json,
+    endpoints.parquet, trajectories.parquet and provenance.json. The same command and seed give the same numbers.
+    """
+    from vivocart.report.write import write_trial
+    from vivocart.scenarios.files import require_writable
+    from vivocart.scenarios.summary import summary
+    from vivocart.scenarios.trial import run_trial
+
+    folder = out or Path("results") / study
+    require_writable(folder)
+    with progress("simulating", quiet=quiet or as_json) as on_progress:
+        result = run_trial(
+            study,
+            n_patients=n_patients,
+            seed=seed,
+            interval_days=interval_days,
+            threads=threads,
+            on_progress=on_progress,
+        )
+    write_trial(result, folder)
+    if as_json:
+        print_json(summary(result))
+    elif not quiet:
+        _print_result(result, folder)
+
+
+def _print_result(result: TrialResult, folder: Path) -> None:
+    rows = [
+        (
+            row.label,
+            row.arm,
+            row.observed_text,
+            row.predicted_text
+            or f"{number(row.predicted_median)} ({number(row.low90)} to {number(row.high90)}) {row.unit}",
+            "inside" if row.is_inside else "outside",
+        )
+        for row in result.comparison
+    ]
+    print_table(
+        "Published and predicted (median and 90 % of cohorts of the source's size)",
+        ("observation", "arm", "published", "predicted", ""),
+        rows,
+    )
+    failed = sum(len(arm.failures) for arm in result.arms)
+    if failed:
+        click.echo(
+            f"{failed} virtual patients could not be integrated; they are listed in the report and in no statistic"
+        )
+    click.echo(
+        f"For research, not for treatment decisions. The dosing interval ({result.interval_days:g} d) is a scenario."
+    )
+    click.echo(f"Report: {folder / 'report.html'}")

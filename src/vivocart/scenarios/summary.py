@@ -1,0 +1,135 @@
+"""The numbers of a result as plain data whose JSON is the same, byte for byte, whenever the numbers are."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DIGITS = 12  # far more than the solver's accuracy, fewer than the last bits that a printer may turn
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Quantiles of each endpoint over patients."""
+
+
+def to_json(data: Mapping[str, Any]) -> str:
+    """JSON text with sorted keys, floats of twelve significant digits and null where a number is missing."""
+    return json.dumps(_plain(data), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def summary(result: TrialResult) -> dict[str, Any]:
+    """What a program reads of a result: arms, endpoints, comparison, interval scenarios, what was only assumed."""
+    return {
+        "purpose": "for research, not for treatment decisions",
+        "study": {"id": result.study.id, "title": result.study.title},
+        "seed": result.seed,
+        "n_patients": result.n_patients,
+        "interval_days": result.interval_days,
+        "interval_is_scenario": True,
+        "model_hash": result.provenance.model_hash,
+        "arms": [_arm(arm) for arm in result.arms],
+        "comparison": [_comparison(row) for row in result.comparison],
+        "intervals": _records(result.intervals),
+        "parameter_kinds": kinds(result.assumptions),
+        "heaviest_assumptions": _records(heaviest(result.assumptions, 10)),
+        "notes": list(result.notes),
+    }
+
+
+def endpoint_table(endpoints: pd.DataFrame) -> pd.DataFrame:
+    """Quantiles of each endpoint over the patients who have it.
+
+    Columns ``endpoint, label, unit, n, missing, is_flag`` and one for each of :data:`QUANTILES`, plus ``mean``: for a flag
+    the mean is the share of patients.
+    """
+    import pandas as pd
+
+    units: Mapping[str, str] = endpoints.attrs.get("units", {})
+    labels: Mapping[str, str] = endpoints.attrs.get("labels", {})
+    rows: list[dict[str, Any]] = []
+    for name in endpoints.columns:
+        values = np.asarray(endpoints[name], dtype=np.float64)
+        known = values[np.isfinite(values)]
+        quantiles = np.quantile(known, QUANTILES) if known.size else np.full(len(QUANTILES), np.nan)
+        row = {
+            "endpoint": str(name),
+            "label": labels.get(str(name), str(name).replace("_", " ")),
+            "unit": units.get(str(name), ""),
+            "n": int(known.size),
+            "missing": int(values.size - known.size),
+            "is_flag": endpoints[name].dtype == bool,
+            "mean": float(known.mean()) if known.size else math.nan,
+        }
+        rows.append(
+            row
+            | {f"q{round(100 * share):02d}": value for share, value in zip(QUANTILES, quantiles, strict=True)}
+        )
+    return pd.DataFrame(rows)
+
+
+def kinds(assumptions: pd.DataFrame) -> dict[str, int]:
+    """Number of parameters that are measured, estimated, assumed and scenario."""
+    counted = assumptions["kind"].value_counts()
+    return {kind: int(counted.get(kind, 0)) for kind in ("measured", "estimated", "assumed", "scenario")}
+
+
+def heaviest(assumptions: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The ``n`` assumed or scenario parameters that move the headline endpoints most, heaviest first."""
+    chosen = assumptions[assumptions["kind"].isin(["assumed", "scenario"]) & assumptions["weight"].notna()]
+    return chosen.sort_values(["weight", "parameter_id"], ascending=[False, True], kind="stable").head(n)
+
+
+def _arm(arm: ArmResult) -> dict[str, Any]:
+    return {
+        "label": arm.label,
+        "n_patients": arm.n_patients,
+        "n_failed": len(arm.failures),
+        "cohort_size": arm.cohort_size,
+        "infusions": [
+            {
+                "day": row.day,
+                "hours": row.hours,
+                "amount": row.amount,
+                "unit": row.unit,
+                "product": row.product_id,
+            }
+            for row in arm.regimen.infusions_table
+        ],
+        "endpoints": {row["endpoint"]: row for row in _records(endpoint_table(arm.endpoints))},
+        "sledai_visits": _records(arm.sledai_visits),
+        "sledai_items": _records(arm.sledai_items),
+        "failures": _records(arm.failures),
+    }
+
+
+def _comparison(row: ComparisonRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ComparisonRow.__dataclass_fields__}
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict(orient="records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray | Sequence) and not isinstance(value, str):
+        return [_plain(entry) for entry in value]
+    return value if isinstance(value, str) or value is None else _number(value)
+
+
+def _number(value: Any) -> bool | int | float | str | None:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):  # adding zero turns -0.0 into 0.0
+        return float(f"{float(value):.{_DIGITS}g}") + 0.0 if math.isfinite(value) else None
+    return str(value)
