@@ -1,0 +1,219 @@
+"""One product, one dose, one or more infusions: the building block of a regimen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from vivocart.ground import units
+from vivocart.ground.errors import InputError
+from vivocart.therapies.product import Product, find_product
+
+_MAXIMUM_INFUSIONS = 1000  # far above any regimen; catches a dose and a count exchanged
+
+
+def plain(value: float) -> str:
+    """A number as people write it (``4``, ``0.5``, ``1e6``) that reads back to the same number."""
+    short = f"{value:g}".replace("e+0", "e").replace("e-0", "e-")
+    return short if float(short) == value else repr(float(value))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infusion:
+    """One administration, as the table of infusions prints it; ``amount`` is in the product's dose unit."""
+
+    day: float
+    hours: float
+    amount: float
+    unit: str
+    product_id: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseRow:
+    """One administration for the solver: ``amount`` has one entry a patient, in the unit of ``state``."""
+
+    time_days: float
+    duration_days: float
+    state: str
+    amount: np.ndarray
+    product_id: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """One product given one or more times at one dose; ``start_day`` is the day of its first infusion."""
+
+    product: Product
+    dose: float
+    infusions: int
+    interval_days: float | None
+    infusion_hours: float
+    start_day: float
+
+    @property
+    def days(self) -> tuple[float, ...]:
+        """Start of each infusion, in days."""
+        step = self.interval_days or 0.0
+        return tuple(self.start_day + index * step for index in range(self.infusions))
+
+    @property
+    def table(self) -> tuple[Infusion, ...]:
+        """The infusions of this course with those that prepare for it, in order of time."""
+        product = self.product
+        rows = [
+            Infusion(
+                day=self.start_day + step.day,
+                hours=step.infusion_hours or find_product(step.product).infusion_hours,
+                amount=step.dose,
+                unit=find_product(step.product).dose_unit,
+                product_id=step.product,
+            )
+            for step in product.preparation
+        ]
+        rows += [
+            Infusion(
+                day=day,
+                hours=self.infusion_hours,
+                amount=self.dose,
+                unit=product.dose_unit,
+                product_id=product.id,
+            )
+            for day in self.days
+        ]
+        return tuple(sorted(rows, key=lambda row: row.day))
+
+    @property
+    def sentence(self) -> str:
+        """The course as a clinician writes it; :func:`~vivocart.therapies.sentence.read_sentence` reads it back."""
+        every = (
+            f" x {self.infusions} every {plain(self.interval_days)} d"
+            if self.interval_days is not None
+            else ""
+        )
+        amount = f"{self.product.id} {plain(self.dose)} {self.product.dose_unit}"
+        return f"{amount}{every}, over {plain(self.infusion_hours)} h"
+
+    def shifted(self, days: float) -> Course:
+        """The same course, ``days`` later."""
+        return replace(self, start_day=self.start_day + days)
+
+
+def dose_in_product_unit(product: Product, value: float, unit: str, *, where: str = "dose") -> float:
+    """``value`` in ``unit``, expressed in the product's dose unit.
+
+    Raises
+    ------
+    InputError
+        If the product is dosed in something else: cells instead of mg, or per kg instead of flat.
+    """
+    return value * _dose_factor(product, unit, where=where)
+
+
+def _dose_factor(product: Product, unit: str, *, where: str) -> float:
+    if unit == product.dose_unit:
+        return 1.0
+    refused = InputError(
+        f"{product.id} is dosed in {product.dose_unit}, not in {unit}",
+        where=where,
+        mend=f"give dose=... in {product.dose_unit}",
+    )
+    if unit.endswith("/kg") != (product.basis == "per_kg"):
+        raise refused
+    try:
+        return units.factor(unit, product.dose_unit)
+    except InputError as error:
+        raise refused from error
+
+
+def make_course(
+    product: Product,
+    *,
+    dose: float,
+    infusions: int | None = None,
+    interval_days: float | None = None,
+    infusion_hours: float | None = None,
+    start_day: float | None = None,
+) -> Course:
+    """A course with every number checked; what is left out is the product's usual value.
+
+    Raises
+    ------
+    InputError
+        One line naming argument, value and mend.
+    """
+    infusions = (product.infusions or 1) if infusions is None else infusions
+    interval_days = product.interval_days if interval_days is None else interval_days
+    if isinstance(infusions, bool) or int(number_of(infusions, "infusions")) != infusions or infusions < 1:
+        raise InputError(f"{infusions}", where="infusions", mend="give a whole number, 1 or more")
+    if infusions > _MAXIMUM_INFUSIONS:
+        raise InputError(f"{infusions}", where="infusions", mend=f"at most {_MAXIMUM_INFUSIONS}")
+    hours = product.infusion_hours if infusion_hours is None else number_of(infusion_hours, "infusion_hours")
+    if hours <= 0:
+        raise InputError(f"{hours:g}", where="infusion_hours", mend="give a positive number of hours")
+    interval = _interval(product, int(infusions), interval_days, hours)
+    natural = natural_start_day(product)
+    start = natural if start_day is None else number_of(start_day, "start_day")
+    if start < natural:
+        before = f"its preparation starts {natural:g} d before; " if natural else ""
+        raise InputError(f"{start:g}", where="start_day", mend=f"{before}give {natural:g} or more")
+    return Course(
+        product=product,
+        dose=dose,
+        infusions=int(infusions),
+        interval_days=interval,
+        infusion_hours=hours,
+        start_day=start,
+    )
+
+
+def _interval(product: Product, infusions: int, interval_days: float | None, hours: float) -> float | None:
+    if interval_days is None:
+        if infusions == 1:
+            return None
+        raise InputError(
+            f"missing: {product.id} has no published interval and {infusions} infusions are asked",
+            where="interval_days",
+            mend="give it, start to start, for example interval_days=3",
+        )
+    days = number_of(interval_days, "interval_days")
+    if days <= 0:
+        raise InputError(f"{days:g}", where="interval_days", mend="give a positive number of days")
+    if infusions == 1:
+        return None
+    if days * 24 < hours:
+        raise InputError(
+            f"{days:g} d is shorter than the infusion ({hours:g} h)",
+            where="interval_days",
+            mend=f"give {hours / 24:g} or more, or shorten infusion_hours",
+        )
+    return days
+
+
+def natural_start_day(product: Product) -> float:
+    """Earliest day of a product's first infusion: 0, or as late as its preparation needs."""
+    return -min((step.day for step in product.preparation), default=0.0)
+
+
+def amounts_for(product: Product, dose: float, weight_kg: np.ndarray) -> np.ndarray:
+    """Amount of one infusion for each patient, in the unit of the product's state."""
+    amount = dose * weight_kg if product.basis == "per_kg" else np.full(weight_kg.shape, dose)
+    if product.maximum_dose is not None:
+        amount = np.minimum(amount, product.maximum_dose)
+    return amount * product.amount_per_dose_unit
+
+
+def number_of(value: object, name: str) -> float:
+    """``value`` as a finite float; anything else is refused under the argument's ``name``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InputError(f"{value!r} is not a number", where=name, mend="give a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InputError(f"{number}", where=name, mend="give a finite number")
+    return number

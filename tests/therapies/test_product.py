@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.therapies.product import find_product, load_products
+from vivocart.therapies.regimen import Regimen
+
+SHIPPED = resources.files("vivocart.therapies") / "products"
+
+
+def rituximab_text(**changes: str) -> str:
+    lines = (SHIPPED / "rituximab.yaml").read_text(encoding="utf-8").splitlines()
+    for key, value in changes.items():
+        lines = [f"{key}: {value}" if line.startswith(f"{key}:") else line for line in lines]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_new_product_is_one_file(tmp_path: Path):
+    (tmp_path / "ofatumumab.yaml").write_text(rituximab_text(id="ofatumumab", name="ofatumumab"))
+    products = load_products(tmp_path)
+    assert set(products) == {*load_products(), "ofatumumab"}
+    regimen = Regimen.parse("ofatumumab 700 mg x 2 every 14 d", products)
+    assert [row.product_id for row in regimen.infusions_table] == ["ofatumumab"] * 2
+    assert Regimen.from_dict(regimen.as_dict(), products) == regimen
+
+
+def test_a_product_file_can_be_named_directly(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(rituximab_text(id="mine"))
+    assert Regimen(str(path), dose_mg=500).infusions_table[0].product_id == "mine"
+
+
+def test_names_are_found_in_any_case():
+    assert find_product("hn2301").id == "HN2301"
+    with pytest.raises(UnknownNameError, match="did you mean rituximab"):
+        find_product("ritoximab")
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"dose_limits": "[10, ten]"}, ["bad.yaml, dose_limits[1]", "ten"]),
+        ({"dose_limits": "[10, 1]"}, ["bad.yaml", "positive and ascending"]),
+        ({"basis": "weekly"}, ["bad.yaml, basis", "weekly"]),
+        ({"basis": "per_kg"}, ["bad.yaml", "does not fit the dose unit"]),
+        ({"records": "[]"}, ["bad.yaml, records"]),
+        ({"infusion_hours": "yes"}, ["bad.yaml, infusion_hours", "must be a number"]),
+        ({"infusion_hours": "0"}, ["bad.yaml, infusion_hours"]),
+        ({"id": "'a b'"}, ["bad.yaml, id"]),
+        ({"note": "x\ncolour: red"}, ["bad.yaml, colour: unknown key"]),
+        ({"id": "rituximab"}, ["bad.yaml, id", "exists already"]),
+        (
+            {"note": "x\npreparation: [{product: nothing, day: -1, dose: 1}]", "id": "new"},
+            ["new, preparation[0]"],
+        ),
+    ],
+)
+def test_a_malformed_product_is_refused_by_place(tmp_path: Path, changes: dict[str, str], parts: list[str]):
+    (tmp_path / "bad.yaml").write_text(rituximab_text(**{"id": "bad", **changes}))
+    with pytest.raises(InputError) as caught:
+        load_products(tmp_path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [part for part in parts if part not in message] == []
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="no such folder"):
+        load_products(tmp_path / "nowhere")

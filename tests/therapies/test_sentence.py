@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vivocart.ground.errors import InputError
+from vivocart.therapies.regimen import Regimen
+from vivocart.therapies.sentence import read_sentence
+
+LETTER = Regimen("HN2301", dose_mg=4, infusions=3, interval_days=3)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "HN2301 4 mg x 3 every 3 d",
+        "hn2301 4mg x3 q3d",
+        "HN2301 4 mg × 3 q72h over 60 min",
+        "HN2301 3 x 4 mg every 3 days, over 1 hour, from day 0",
+        "HN2301 4000 µg every 3 d x 3",
+        "  HN2301 4 mg over 1 h x 3 every 72 hours  ",
+    ],
+)
+def test_the_ways_people_write_it(sentence: str):
+    assert Regimen.parse(sentence) == LETTER
+
+
+def test_units_of_cells_and_weight():
+    assert Regimen.parse("ex_vivo_cd19_car_t 1e6 cells/kg").courses[0].dose == 1e6
+    assert Regimen.parse("tocilizumab 8 mg/kg").courses[0].dose == 8
+
+
+def test_courses_join():
+    both = Regimen.parse("HN2301 4 mg x 3 every 3 d then rituximab 1000 mg x 2 every 2 w after 28 d")
+    assert [row.day for row in both.infusions_table] == [0, 3, 6, 34, 48]
+    side = Regimen.parse("HN2301 2 mg + rituximab 1000 mg from day 7")
+    assert [row.day for row in side.infusions_table] == [0, 7]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "part"),
+    [
+        ("", "no product and dose"),
+        ("HN2301", "no product and dose"),
+        ("HN2301 four mg", "no product and dose"),
+        ("HN2301 4 mg x 3 every 3 parsecs", "every 3 parsecs"),
+        ("HN2301 4 mg x 2.5 every 3 d", "whole number"),
+        ("HN2301 4 mg x 3 x 3 every 3 d", "given twice"),
+        ("HN2301 4 mg x 1.2.3 every 3 d", "not understood"),
+        ("HN2301 4 mg after 3 d", "follows nothing"),
+        ("HN2301 4 mg then rituximab 1000 mg", "after 28 d"),
+        ("HN2301 4 mg + rituximab 1000 mg after 3 d", "then"),
+        ("HN2301 4 mg x 3", "interval_days"),
+        ("HN2301 -4 mg", "positive"),
+        ("HN2301 4 mg, briskly", "'briskly' is not understood"),
+        ("HN2301 4 mg" + " x" * 2000, "characters"),
+    ],
+)
+def test_what_is_not_understood_is_shown(sentence: str, part: str):
+    with pytest.raises(InputError) as caught:
+        Regimen.parse(sentence)
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str):
+    try:
+        read_sentence(text)
+    except InputError as error:
+        assert str(error)
+
+
+@given(
+    dose=st.integers(1, 40),
+    infusions=st.integers(1, 9),
+    interval=st.integers(1, 30),
+    minutes=st.sampled_from([30, 60, 90, 240]),
+    start=st.integers(0, 30),
+)
+def test_a_sentence_reads_back(dose: int, infusions: int, interval: int, minutes: int, start: int):
+    regimen = Regimen(
+        "HN2301",
+        dose_mg=dose,
+        infusions=infusions,
+        interval_days=interval,
+        infusion_hours=minutes / 60,
+        start_day=start,
+    )
+    assert Regimen.parse(regimen.sentence) == regimen
