@@ -149,7 +149,7 @@ class Regimen:
         return whole
 
     def then(self, other: Regimen, *, after_days: float) -> Regimen:
-        """Infusions of this regimen, and ``other`` with its first infusion ``after_days`` after the start of the last one here."""
+        """Both in sequence: ``other`` begins ``after_days`` after the start of the last infusion here."""
         number_of(after_days, "after_days")
         last = max(self.infusions_table, key=lambda row: row.day)
         if after_days * 24 < last.hours:
