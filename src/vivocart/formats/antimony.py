@@ -23,20 +23,20 @@ _ERROR_LINE = re.compile(r"^Error in (?:model string|file '.*?'), line (\d+):\s*
 
 
 @contextmanager
-def _library() -> Generator[Any]:
+def _library(*, numbers_have_no_unit: bool = False) -> Generator[Any]:
     import antimony  # imported late: it loads a shared library of 20 MB
 
     with _LOCK:
         antimony.clearPreviousLoads()
         antimony.setWriteSBMLTimestamp(False)
-        antimony.setBareNumbersAreDimensionless(False)
+        antimony.setBareNumbersAreDimensionless(numbers_have_no_unit)
         try:
             yield antimony
         finally:
             antimony.clearPreviousLoads()
 
 
-def to_sbml(text: str, *, name: str = "model.ant") -> str:
+def to_sbml(text: str, *, name: str = "model.ant", numbers_have_no_unit: bool = False) -> str:
     """SBML Level 3 Version 2 of the main model of an Antimony text; the same text gives the same bytes.
 
     Parameters
@@ -45,6 +45,9 @@ def to_sbml(text: str, *, name: str = "model.ant") -> str:
         Antimony, with or without ``model ... end``.
     name
         File name for the error messages.
+    numbers_have_no_unit
+        Whether a number written without a unit is declared dimensionless, so that units can be checked in full; otherwise
+        its unit stays open.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def to_sbml(text: str, *, name: str = "model.ant") -> str:
         )
     if "\0" in text:
         raise InputError("a NUL character", where=name, mend="give a plain text file")
-    with _library() as antimony:
+    with _library(numbers_have_no_unit=numbers_have_no_unit) as antimony:
         if antimony.loadAntimonyString(text) < 0:
             raise _fault(antimony, name)
         sbml = antimony.getSBMLString(antimony.getMainModuleName())
