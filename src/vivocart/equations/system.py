@@ -44,11 +44,16 @@ class State:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """``id`` equals ``expression``: always (a rule), or once at the start, or when an event is executed."""
+    """``id`` equals ``expression``: always (a rule), or once at the start, or when an event is executed.
+
+    ``scale`` is for events only: the value assigned is multiplied by it, evaluated when the event is executed and its
+    other targets have their new values. So a concentration is assigned where the state is an amount.
+    """
 
     id: str
     expression: sympy.Expr
     unit: str = ""
+    scale: sympy.Expr | None = None
 
 
 @final
@@ -58,7 +63,9 @@ class Event:
 
     id: str
     trigger: sympy.Basic  # a SymPy Boolean
-    assignments: tuple[Assignment, ...]  # targets are states; all right-hand sides are evaluated before any is assigned
+    assignments: tuple[
+        Assignment, ...
+    ]  # targets are states; all right-hand sides are evaluated before any is assigned
     initial_value: bool = True
     persistent: bool = True
     delay: sympy.Expr | None = None
