@@ -15,6 +15,7 @@ from typing import Any, final
 import libsbml
 import sympy
 from sympy.core.relational import Relational
+from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from vivocart.equations.system import TIME
@@ -45,8 +46,17 @@ def as_number(value: sympy.Basic) -> sympy.Expr:
     if isinstance(value, BooleanAtom):
         return sympy.Integer(int(bool(value)))
     if isinstance(value, Boolean) and not isinstance(value, sympy.Symbol):
-        return sympy.Piecewise((1, value), (0, True), evaluate=False)
+        return select(((sympy.S.One, value), (sympy.S.Zero, _TRUE)))
     return value  # type: ignore[return-value]
+
+
+def select(pieces: Sequence[tuple[sympy.Basic, sympy.Basic]]) -> sympy.Expr:
+    """The first value whose condition holds, as written.
+
+    SymPy's own constructor would write conditions within conditions out, which takes exponential time.
+    """
+    pairs = [sympy.Basic.__new__(ExprCondPair, value, condition) for value, condition in pieces]
+    return sympy.Basic.__new__(sympy.Piecewise, *pairs)  # type: ignore[return-value]
 
 
 def as_boolean(value: sympy.Basic) -> Boolean:
@@ -141,7 +151,7 @@ def _whole_part(value: sympy.Expr) -> sympy.Expr:
     if folded is not None:
         return folded
     upward = _unevaluated(sympy.Lt, value, sympy.S.Zero)
-    return sympy.Piecewise((sympy.ceiling(value), upward), (sympy.floor(value), True), evaluate=False)
+    return select(((sympy.ceiling(value), upward), (sympy.floor(value), _TRUE)))
 
 
 def _quotient(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
@@ -436,17 +446,20 @@ class MathReader:
         pieces: list[tuple[sympy.Basic, sympy.Basic]] = []
         for value, condition in zip(parts[0::2], parts[1::2], strict=False):
             truth = as_boolean(condition)
-            if truth == _FALSE:
-                continue
-            pieces.append((as_number(value), truth))
+            if truth != _FALSE:
+                pieces.append((value, truth))
             if truth == _TRUE:
                 break
         else:
-            rest = as_number(parts[-1]) if len(parts) % 2 else sympy.nan
-            pieces.append((rest, _TRUE))
+            pieces.append((parts[-1] if len(parts) % 2 else sympy.nan, _TRUE))
         if len(pieces) == 1:
             return pieces[0][0]
-        return sympy.Piecewise(*pieces, evaluate=False)
+        if all(isinstance(value, Boolean) and not isinstance(value, sympy.Symbol) for value, _ in pieces):
+            chosen: sympy.Basic = pieces[-1][0]
+            for value, truth in pieces[-2::-1]:
+                chosen = disjunction((conjunction((truth, value)), conjunction((negation(truth), chosen))))
+            return chosen
+        return select([(as_number(value), truth) for value, truth in pieces])
 
     def _call(self, name: str, arguments: list[sympy.Basic], where: str, depth: int) -> sympy.Basic:
         definition = self.functions.get(name)
