@@ -1,0 +1,184 @@
+"""What an endpoint reads: trajectories, covariates, parameters, doses and rescues of the patients that reached the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+import pandas as pd
+
+from vivocart.endpoints import curves
+from vivocart.ground.errors import InputError
+
+if TYPE_CHECKING:
+    from vivocart.simulation.result import Simulation
+    from vivocart.therapies.regimen import Regimen
+
+CAR_DOSE_STATES = ("lnp_plasma_amount", "ev_effector_blood")
+"""Input states whose doses make or bring CAR-T cells."""
+
+
+@final
+class MissingReadingError(InputError):
+    """An endpoint needs an observable, a covariate, a parameter or a day that the simulation does not hold."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """Trajectories and properties of ``n`` patients, every one of whom was simulated to the end.
+
+    Parameters
+    ----------
+    patients
+        Ids, shape (n,).
+    times
+        Output times, shape (n_times,), ascending, in days since the first infusion that is not preparation: negative
+        while a preparation such as lymphodepletion runs.
+    trajectories
+        Observable id to values of shape (n, n_times).
+    covariates, parameters
+        Name to values of shape (n,).
+    dose_days
+        Input state to the days on which the regimen doses it, ascending, counted like ``times``.
+    regimen
+        The regimen simulated.
+    rescues
+        Columns ``patient, time_days, product``; its days count from the start of the simulation.
+    first_infusion_day
+        Day of the simulation on which day 0 of these readings lies.
+    """
+
+    patients: np.ndarray
+    times: np.ndarray
+    trajectories: Mapping[str, np.ndarray]
+    covariates: Mapping[str, np.ndarray]
+    parameters: Mapping[str, np.ndarray]
+    dose_days: Mapping[str, np.ndarray]
+    regimen: Regimen
+    rescues: pd.DataFrame
+    first_infusion_day: float = 0.0
+
+    @property
+    def n_patients(self) -> int:
+        """Number of patients read."""
+        return len(self.patients)
+
+    def __getitem__(self, observable: str) -> np.ndarray:
+        """Trajectory of one observable, shape (n, n_times).
+
+        Raises
+        ------
+        MissingReadingError
+            If the simulation did not keep it.
+        """
+        if observable not in self.trajectories:
+            raise MissingReadingError(
+                f"the simulation holds no observable '{observable}'",
+                mend="simulate with that observable kept",
+            )
+        return self.trajectories[observable]
+
+    def covariate(self, name: str) -> np.ndarray:
+        """One covariate, shape (n,); :class:`MissingReadingError` if the patients have none of that name."""
+        if name not in self.covariates:
+            raise MissingReadingError(
+                f"the patients have no covariate '{name}'", mend="add it to the patients"
+            )
+        return self.covariates[name]
+
+    def parameter(self, name: str) -> np.ndarray:
+        """The patients' own values of one parameter, shape (n,); :class:`MissingReadingError` if they have none."""
+        if name not in self.parameters:
+            raise MissingReadingError(
+                f"the patients have no value of the parameter '{name}'",
+                mend="give it a between-subject distribution or set it for each patient",
+            )
+        return self.parameters[name]
+
+    def baseline(self, observable: str) -> np.ndarray:
+        """Value at the start of the simulation, before anything is given, shape (n,)."""
+        return self[observable][:, 0]
+
+    def require_day(self, day: float) -> None:
+        """Refuse a visit that the simulation does not reach.
+
+        Raises
+        ------
+        MissingReadingError
+            If the last output time is before ``day``.
+        """
+        if self.times[-1] < day - 1e-9:
+            raise MissingReadingError(
+                f"the simulation ends at day {self.times[-1]:g} and the visit is at day {day:g}",
+                mend=f"simulate at least {day + self.first_infusion_day:g} days",
+            )
+
+    def at(self, observable: str, day: float) -> np.ndarray:
+        """Value at a visit, shape (n,), interpolated linearly between output times.
+
+        Raises
+        ------
+        MissingReadingError
+            If the simulation ends before ``day`` or lacks the observable.
+        """
+        self.require_day(day)
+        return curves.value_at(self.times, self[observable], day)
+
+    def car_dose_days(self) -> np.ndarray:
+        """Days on which a product that makes or brings CAR-T cells is given, ascending; empty if none is."""
+        days = [self.dose_days[state] for state in CAR_DOSE_STATES if state in self.dose_days]
+        return np.unique(np.concatenate(days)) if days else np.empty(0)
+
+    def first_rescue_day(self, product: str) -> np.ndarray:
+        """Day of each patient's first rescue with ``product``, shape (n,); infinite if never given."""
+        first = np.full(self.n_patients, np.inf)
+        given = np.asarray(self.rescues["product"]) == product
+        who = np.asarray(self.rescues["patient"])[given]
+        when = np.asarray(self.rescues["time_days"], dtype=float)[given] - self.first_infusion_day
+        place = {patient: row for row, patient in enumerate(self.patients.tolist())}
+        for patient, day in zip(who.tolist(), when.tolist(), strict=True):
+            if patient in place:
+                first[place[patient]] = min(first[place[patient]], day)
+        return first
+
+
+def read(simulation: Simulation) -> tuple[Readings, np.ndarray]:
+    """Readings of the patients that reached the end, and which of all patients they are.
+
+    A patient that stands in ``failures`` or has a missing value anywhere is left out altogether, so that a failed
+    integration can never become a number.
+
+    Returns
+    -------
+    tuple
+        The readings, and a Boolean array over all patients of the simulation: True where the patient is in them.
+    """
+    data = simulation.data
+    patients = np.asarray(data["patient"].values)
+    arrays = {str(name): np.asarray(data[name].values, dtype=np.float64) for name in data.data_vars}
+    complete = ~np.isin(patients, np.asarray(simulation.failures["patient"], dtype=patients.dtype))
+    for values in arrays.values():
+        complete &= np.isfinite(values).all(axis=1)
+
+    def kept(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: np.asarray(array)[complete] for name, array in values.items()}
+
+    day_zero = simulation.regimen.first_infusion_day
+    dose_days: dict[str, list[float]] = {}
+    for dose in simulation.regimen.doses(np.ones(1)):
+        dose_days.setdefault(dose.state, []).append(dose.time_days - day_zero)
+    readings = Readings(
+        patients=patients[complete],
+        times=simulation.times_days - day_zero,
+        trajectories=kept(arrays),
+        covariates=kept(simulation.patients.covariates),
+        parameters=kept(simulation.patients.parameters),
+        dose_days={state: np.unique(days) for state, days in dose_days.items()},
+        regimen=simulation.regimen,
+        rescues=simulation.rescues,
+        first_infusion_day=day_zero,
+    )
+    return readings, complete

@@ -1,0 +1,138 @@
+"""Every endpoint stands here under its id: a function of readings, with its unit, label, family, visit and source."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, final
+
+import numpy as np
+
+from vivocart.endpoints.readings import Readings
+from vivocart.ground.errors import InputError, UnknownNameError
+
+FAMILIES = ("car_t", "b_cells", "antibodies", "complement", "renal", "sledai", "safety", "time_to_event")
+"""Families in the order in which tables show them; each is the module of that name."""
+
+DEFINITION = "definition"
+"""Source of an endpoint that no paper defines: its docstring does."""
+
+_ENDPOINTS: dict[str, Endpoint] = {}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One variable read on every patient.
+
+    Parameters
+    ----------
+    id
+        Unique name; a visit's endpoint ends in ``_d`` and the day.
+    unit
+        Unit as the tables spell it; ``1`` for flags (0 or 1), grades and shares.
+    label
+        What a clinician reads.
+    family
+        One of :data:`FAMILIES`.
+    source
+        Record id of the definition, or :data:`DEFINITION`.
+    day
+        Day of the visit; None if the whole simulation is read.
+    description
+        The definition, from the function's docstring.
+    compute
+        Readings of n patients to values of shape (n,). Infinite: not reached by the end of the simulation. Missing:
+        does not apply to this patient or regimen.
+    """
+
+    id: str
+    unit: str
+    label: str
+    family: str
+    source: str
+    day: float | None
+    description: str
+    compute: Callable[[Readings], np.ndarray]
+
+
+def endpoint(
+    *, id: str, unit: str, label: str, family: str, source: str, visits: Sequence[float] | None = None
+) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
+    """Decorator that registers a function as an endpoint, or as one endpoint for each visit.
+
+    Parameters
+    ----------
+    id, unit, label, family, source
+        As in :class:`Endpoint`.
+    visits
+        Days; the function then takes ``(readings, day)`` and is registered as ``<id>_d<day>`` for each of them, with
+        ", day <day>" added to the label.
+
+    Raises
+    ------
+    InputError
+        If the family is unknown, the id is taken, or the function has no docstring.
+    """
+
+    def register(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        description = inspect.getdoc(function) or ""
+        if not description:
+            raise InputError(
+                "the function has no docstring", where=f"endpoint '{id}'", mend="write its definition"
+            )
+        if family not in FAMILIES:
+            raise UnknownNameError("family", family, FAMILIES, where=f"endpoint '{id}'")
+        for day in visits or (None,):
+            compute = function if day is None else _at_visit(function, day)
+            name = id if day is None else f"{id}_d{day:g}"
+            if name in _ENDPOINTS:
+                raise InputError("the id is taken", where=f"endpoint '{name}'", mend="choose another id")
+            _ENDPOINTS[name] = Endpoint(
+                id=name,
+                unit=unit,
+                label=label if day is None else f"{label}, day {day:g}",
+                family=family,
+                source=source,
+                day=day,
+                description=description,
+                compute=compute,
+            )
+        return function
+
+    return register
+
+
+def known_endpoints() -> Mapping[str, Endpoint]:
+    """All endpoints by id, ordered by family."""
+    package = importlib.import_module("vivocart.endpoints")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"vivocart.endpoints.{module.name}")
+    ordered = sorted(_ENDPOINTS.values(), key=lambda entry: FAMILIES.index(entry.family))
+    return MappingProxyType({entry.id: entry for entry in ordered})
+
+
+def find_endpoint(id: str) -> Endpoint:
+    """The endpoint of that id.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest three, if there is none.
+    """
+    known = known_endpoints()
+    if id not in known:
+        raise UnknownNameError("endpoint", id, known)
+    return known[id]
+
+
+def _at_visit(function: Callable[..., Any], day: float) -> Callable[[Readings], np.ndarray]:
+    def compute(readings: Readings) -> np.ndarray:
+        readings.require_day(day)
+        return function(readings, day)
+
+    return compute

@@ -1,0 +1,274 @@
+"""SLEDAI-2K by item: 24 descriptors with fixed weights, each counted if present at any time in the last 30 days.
+
+Serological items and proteinuria follow the simulated assay against its fixed limit; the clinical items are present while
+the inflammation that drives them exceeds the patient's own threshold. A score is the sum of the weights of the items
+present, so it is a whole number from 0 to 105.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Literal, final
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from vivocart.endpoints import curves
+from vivocart.endpoints.readings import Readings
+from vivocart.endpoints.registry import endpoint
+from vivocart.ground.tables import Row, read_table
+
+WINDOW_DAYS = 30.0
+"""Days before a visit in which an item counts. Source: PMID19910390 (10 and 30 days agree)."""
+
+_SCORE_SOURCE = "sledai2k_30_days"
+_MONTHLY_VISITS = (30.0, 60.0, 90.0)
+_WEEK = 7.0
+
+
+@final
+class SledaiItem(Row):
+    """One descriptor: what drives it and by which rule it is present."""
+
+    item: str
+    weight: int = Field(ge=1, le=8)
+    organ: str
+    serological: bool
+    driver: str  # observable ids, ``;`` between them: present if any is beyond its limit
+    rule: Literal["threshold", "above", "below"]
+    limit: str = ""  # one number for each driver; empty for ``threshold``
+    unit: str = ""
+    prevalence: float | None = None
+    kind: str = ""
+    quantity_ids: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _limits_match_drivers(self) -> SledaiItem:
+        if self.rule != "threshold" and len(self.limits) != len(self.drivers):
+            raise ValueError(
+                f"{len(self.drivers)} drivers and {len(self.limits)} limits: give one limit a driver"
+            )
+        return self
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """Observable ids that decide about the item."""
+        return tuple(name.strip() for name in self.driver.split(";"))
+
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """Fixed limits, one for each driver; none for the rule ``threshold``."""
+        return tuple(float(number) for number in self.limit.split(";") if number.strip())
+
+
+@functools.cache
+def sledai_table() -> tuple[SledaiItem, ...]:
+    """The 24 items of the shipped model, in the order of the instrument."""
+    return tuple(read_table(files("vivocart.model") / "sledai_items.csv", SledaiItem))
+
+
+def weights(table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+    """Weight of each item, shape (n_items,), whole numbers."""
+    return np.array([entry.weight for entry in table or sledai_table()], dtype=np.int64)
+
+
+def serological(table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+    """Whether each item is serological (anti-dsDNA, low complement), shape (n_items,), Boolean."""
+    return np.array([entry.serological for entry in table or sledai_table()], dtype=bool)
+
+
+def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+    """Which items count at a visit.
+
+    Parameters
+    ----------
+    readings
+        Trajectories of the items' drivers, and covariates ``sledai_threshold_<item>`` for items with the rule
+        ``threshold``.
+    day
+        Day of the visit; at the start of the simulation, the baseline visit. Before it patients are at baseline, so
+        until day 30 a visit still counts what was present at baseline.
+    table
+        The items; the shipped ones by default.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, n_items), Boolean: present at any time in the 30 days up to the visit, the values at both ends of the
+        window included.
+
+    Raises
+    ------
+    MissingReadingError
+        If the simulation ends before ``day``, or a driver or a threshold is missing.
+    """
+    readings.require_day(day)
+    entries = table or sledai_table()
+    start = max(day - WINDOW_DAYS, float(readings.times[0]))
+    extremes = {
+        driver: curves.window_extremes(readings.times, readings[driver], start, day)
+        for driver in {name for entry in entries for name in entry.drivers}
+    }
+    present = np.zeros((readings.n_patients, len(entries)), dtype=bool)
+    for column, entry in enumerate(entries):
+        if entry.rule == "threshold":
+            _, highest = extremes[entry.drivers[0]]
+            present[:, column] = highest > readings.covariate(f"sledai_threshold_{entry.item}")
+            continue
+        for driver, limit in zip(entry.drivers, entry.limits, strict=True):
+            lowest, highest = extremes[driver]
+            present[:, column] |= highest > limit if entry.rule == "above" else lowest < limit
+    return present
+
+
+def sledai_score(items: np.ndarray, table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+    """SLEDAI-2K, shape (n,), whole numbers: the weights of the items present, added up.
+
+    Parameters
+    ----------
+    items
+        Result of :func:`sledai_items`, shape (n, n_items).
+    """
+    return np.asarray(items, dtype=np.int64) @ weights(table)
+
+
+def clinical_sledai_score(items: np.ndarray, table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+    """SLEDAI-2K without anti-dsDNA and low complement, shape (n,), whole numbers."""
+    return np.asarray(items, dtype=np.int64) @ (weights(table) * ~serological(table))
+
+
+def _score(readings: Readings, day: float) -> np.ndarray:
+    return sledai_score(sledai_items(readings, day))
+
+
+def _baseline(readings: Readings) -> np.ndarray:
+    return sledai_items(readings, float(readings.times[0]))
+
+
+@endpoint(
+    id="sledai_baseline", unit="score", label="SLEDAI-2K at baseline", family="sledai", source=_SCORE_SOURCE
+)
+def sledai_baseline(readings: Readings) -> np.ndarray:
+    """SLEDAI-2K at the start of the simulation: the weights of the items present, added up."""
+    return sledai_score(_baseline(readings))
+
+
+@endpoint(
+    id="clinical_sledai_baseline",
+    unit="score",
+    label="Clinical SLEDAI-2K at baseline",
+    family="sledai",
+    source=_SCORE_SOURCE,
+)
+def clinical_sledai_baseline(readings: Readings) -> np.ndarray:
+    """SLEDAI-2K at the start of the simulation without anti-dsDNA and low complement."""
+    return clinical_sledai_score(_baseline(readings))
+
+
+@endpoint(
+    id="sledai",
+    unit="score",
+    label="SLEDAI-2K",
+    family="sledai",
+    source=_SCORE_SOURCE,
+    visits=(28, 90, 180),
+)
+def sledai(readings: Readings, day: float) -> np.ndarray:
+    """SLEDAI-2K at the visit: weights of the items present at any time in the last 30 days, added up.
+
+    Until day 30 the window still holds the baseline, so a fall can show only from then on.
+    """
+    return _score(readings, day)
+
+
+@endpoint(
+    id="clinical_sledai",
+    unit="score",
+    label="Clinical SLEDAI-2K",
+    family="sledai",
+    source=_SCORE_SOURCE,
+    visits=(28, 90, 180),
+)
+def clinical_sledai(readings: Readings, day: float) -> np.ndarray:
+    """SLEDAI-2K at the visit without anti-dsDNA and low complement."""
+    return clinical_sledai_score(sledai_items(readings, day))
+
+
+@endpoint(
+    id="sledai_fall",
+    unit="score",
+    label="Fall of SLEDAI-2K from baseline",
+    family="sledai",
+    source=_SCORE_SOURCE,
+    visits=(28, 90, 180),
+)
+def sledai_fall(readings: Readings, day: float) -> np.ndarray:
+    """SLEDAI-2K at baseline minus SLEDAI-2K at the visit; negative if it rose."""
+    return sledai_baseline(readings) - _score(readings, day)
+
+
+@endpoint(
+    id="sledai_best_fall",
+    unit="score",
+    label="Largest fall of SLEDAI-2K at monthly visits",
+    family="sledai",
+    source="wang2025",
+    visits=(90,),
+)
+def sledai_best_fall(readings: Readings, day: float) -> np.ndarray:
+    """Largest fall of SLEDAI-2K from baseline at the visits on days 30, 60 and 90; 0 if it never fell."""
+    lowest = np.min([_score(readings, visit) for visit in _MONTHLY_VISITS if visit <= day], axis=0)
+    return np.maximum(sledai_baseline(readings) - lowest, 0)
+
+
+@endpoint(
+    id="sledai_fall_4",
+    unit="1",
+    label="SLEDAI-2K down by 4 or more (the SLEDAI part of SRI-4)",
+    family="sledai",
+    source="nct04895241",
+    visits=(90, 180),
+)
+def sledai_fall_4(readings: Readings, day: float) -> np.ndarray:
+    """1 if SLEDAI-2K at the visit is at least 4 below baseline, else 0.
+
+    The other parts of SRI-4 (BILAG, physician's global assessment, medication) are not simulated.
+    """
+    return (sledai_fall(readings, day) >= 4).astype(float)
+
+
+@endpoint(
+    id="sledai_zero",
+    unit="1",
+    label="SLEDAI-2K of 0",
+    family="sledai",
+    source="mueller2024",
+    visits=(90, 180),
+)
+def sledai_zero(readings: Readings, day: float) -> np.ndarray:
+    """1 if no item counts at the visit, serology included, else 0."""
+    return (_score(readings, day) == 0).astype(float)
+
+
+@endpoint(
+    id="clinical_sledai_zero",
+    unit="1",
+    label="Clinical SLEDAI-2K of 0 (the SLEDAI part of DORIS remission)",
+    family="sledai",
+    source="doris2021",
+    visits=(90, 180),
+)
+def clinical_sledai_zero(readings: Readings, day: float) -> np.ndarray:
+    """1 if no item but anti-dsDNA and low complement counts at the visit, else 0.
+
+    The other parts of DORIS remission (physician's global assessment, prednisone) are not simulated.
+    """
+    return (clinical_sledai(readings, day) == 0).astype(float)
+
+
+def weekly_visits(readings: Readings) -> np.ndarray:
+    """Days 7, 14, ... as far as the simulation reaches."""
+    return np.arange(_WEEK, readings.times[-1] + 1e-9, _WEEK)
