@@ -36,6 +36,8 @@ def number(value: float | None, digits: int = 3) -> str:
     """A number with three significant digits, or a dash where there is none."""
     if value is None or math.isnan(value):
         return "–"
+    if math.isinf(value):
+        return "not reached"
     if value == 0:
         return "0"
     if abs(value) >= 10 ** (digits - 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import click
@@ -14,7 +14,7 @@ _PLAIN_STEPS = 10  # lines in all when stderr is a file
 
 
 @contextmanager
-def progress(label: str, *, quiet: bool) -> Iterator[OnProgress | None]:
+def progress(label: str, *, quiet: bool) -> Generator[OnProgress | None]:
     """A callback ``on_progress(done, total)`` that shows how far the work is and how long it will take.
 
     Parameters
@@ -34,7 +34,7 @@ def progress(label: str, *, quiet: bool) -> Iterator[OnProgress | None]:
 
 
 @contextmanager
-def _bar(label: str) -> Iterator[OnProgress]:
+def _bar(label: str) -> Generator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

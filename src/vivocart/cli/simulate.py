@@ -149,4 +149,4 @@ def print_endpoints(title: str, tables: dict[str, pd.DataFrame]) -> None:
 def _cell(row: pd.Series) -> str:
     if row["is_flag"]:
         return f"{100 * row['mean']:.0f} % of patients"
-    return f"{number(row['q50'])} ({number(row['q05'])} to {number(row['q95'])})"
+    return f"{number(row['median'])} ({number(row['q05'])} to {number(row['q95'])})"

@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.E
 
 
 @contextmanager
-def replace_folder(path: Path) -> Iterator[Path]:
+def replace_folder(path: Path) -> Generator[Path]:
     """An empty folder to write a result into; on success its files take their place in ``path``.
 
     Files of other names that already lie in ``path`` are left alone.
@@ -60,7 +60,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
+def replace_file(path: Path) -> Generator[Path]:
     """A path to write one file to; on success the file takes the place of ``path`` in one step.
 
     Raises
@@ -108,7 +108,7 @@ def _refuse_file(path: Path) -> None:
 
 
 @contextmanager
-def _output_errors(path: Path) -> Iterator[None]:
+def _output_errors(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -142,7 +142,7 @@ def _umask() -> int:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _uninterrupted() -> Generator[None]:
     """Hold Ctrl-C back for the few renames, then deliver it."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vivocart.endpoints.table import summarize
 from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _DIGITS = 12  # far more than the solver's accuracy, fewer than the last bits that a printer may turn
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Quantiles of each endpoint over patients."""
 
 
 def to_json(data: Mapping[str, Any]) -> str:
@@ -44,34 +43,23 @@ def summary(result: TrialResult) -> dict[str, Any]:
 
 
 def endpoint_table(endpoints: pd.DataFrame) -> pd.DataFrame:
-    """Quantiles of each endpoint over the patients who have it.
+    """Median and central 90 % of each endpoint, with its family and whether it is a flag (0 or 1).
 
-    Columns ``endpoint, label, unit, n, missing, is_flag`` and one for each of :data:`QUANTILES`, plus ``mean``: for a flag
-    the mean is the share of patients.
+    Columns as in :func:`vivocart.endpoints.table.summarize`, plus ``family`` and ``is_flag``; for a flag ``mean`` is the
+    share of patients.
     """
-    import pandas as pd
+    table = summarize(endpoints)
+    families: Mapping[str, str] = endpoints.attrs["families"]
+    flags = [
+        _is_flag(str(name), endpoints[name].to_numpy(), unit)
+        for name, unit in endpoints.attrs["units"].items()
+    ]
+    return table.assign(family=[families[name] for name in table["endpoint"]], is_flag=flags)
 
-    units: Mapping[str, str] = endpoints.attrs.get("units", {})
-    labels: Mapping[str, str] = endpoints.attrs.get("labels", {})
-    rows: list[dict[str, Any]] = []
-    for name in endpoints.columns:
-        values = np.asarray(endpoints[name], dtype=np.float64)
-        known = values[np.isfinite(values)]
-        quantiles = np.quantile(known, QUANTILES) if known.size else np.full(len(QUANTILES), np.nan)
-        row = {
-            "endpoint": str(name),
-            "label": labels.get(str(name), str(name).replace("_", " ")),
-            "unit": units.get(str(name), ""),
-            "n": int(known.size),
-            "missing": int(values.size - known.size),
-            "is_flag": endpoints[name].dtype == bool,
-            "mean": float(known.mean()) if known.size else math.nan,
-        }
-        rows.append(
-            row
-            | {f"q{round(100 * share):02d}": value for share, value in zip(QUANTILES, quantiles, strict=True)}
-        )
-    return pd.DataFrame(rows)
+
+def _is_flag(name: str, values: np.ndarray, unit: str) -> bool:
+    known = values[~np.isnan(values)]
+    return unit == "1" and "grade" not in name and known.size > 0 and bool(np.isin(known, (0.0, 1.0)).all())
 
 
 def kinds(assumptions: pd.DataFrame) -> dict[str, int]:

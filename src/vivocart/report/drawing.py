@@ -1,0 +1,205 @@
+"""What every drawing shares: style, frame, marks, and SVG text that is the same for the same result."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from vivocart.report.marks import Mark
+from vivocart.report.palette import GRID, INK, MUTED, SURFACE, as_css
+from vivocart.scenarios.result import ArmResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+INCHES = (5.0, 3.05)
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "vivocart",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "path.simplify": True,
+}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One drawing: SVG text without prolog, and the same in words for those who do not see it."""
+
+    id: str
+    title: str
+    svg: str
+    description: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """Panels that belong together, with a title and one sentence on how to read them."""
+
+    id: str
+    title: str
+    reading: str
+    panels: tuple[Panel, ...]
+
+
+def infusion_words(arm: ArmResult) -> str:
+    """Infusion days of an arm in a few words: ``infusions on days 0, 3 and 6``."""
+    days = [f"{row.day:g}" for row in arm.regimen.infusions_table]
+    shown = days if len(days) <= 5 else [*days[:4], f"… {days[-1]}"]
+    if len(shown) == 1:
+        return f"infusion on day {shown[0]}"
+    return f"infusions on days {', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def canvas_of(inches: tuple[float, float] = INCHES) -> Canvas:
+    """An empty drawing of that size; no window, no global state."""
+    from matplotlib.figure import Figure as Canvas
+
+    return Canvas(figsize=inches, layout="constrained")
+
+
+def svg_text(canvas: Canvas, panel_id: str) -> str:
+    """SVG text of a canvas: no prolog, no metadata, ids of its own, colors that follow the page's theme."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.StringIO()
+    FigureCanvasSVG(canvas).print_svg(
+        buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+    )
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'(id="|href="#|url\(#)', lambda found: f"{found.group(1)}{panel_id}-", text)
+    text = re.sub(r"font: (?:[a-z]+ )?([\d.]+)px [^;\"]*", r"font: \1px var(--font)", text)
+    text = re.sub(r' d="[^"]*"', lambda found: re.sub(r"\d+\.\d{3,}", _short, found.group()), text)
+    text = re.sub(
+        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
+        r'<svg viewBox="\1" aria-hidden="true" focusable="false">',
+        text,
+    )
+    return as_css(text).strip()
+
+
+def _short(number: re.Match[str]) -> str:
+    return f"{float(number.group()):.2f}".rstrip("0").rstrip(".")
+
+
+def frame(axes: Axes, label: str, arm: ArmResult, interval_days: float) -> None:
+    """Axis words, infusion ticks and the sentence that says when the infusions were."""
+    axes.set_title(label, loc="left", fontsize=9.5, fontweight="bold", pad=20)
+    shown = f"{infusion_words(arm)}; interval {interval_days:g} d is a scenario"
+    axes.annotate(
+        f"▼ {shown}",
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 9),
+        textcoords="offset points",
+        ha="left",
+        va="bottom",
+        color=MUTED,
+        fontsize=8,
+    )
+    days = [row.day for row in arm.regimen.infusions_table]
+    visible = [day for day in days if axes.get_xlim()[0] <= day <= axes.get_xlim()[1]]
+    axes.plot(
+        visible,
+        [1.0] * len(visible),
+        transform=axes.get_xaxis_transform(),
+        marker="v",
+        linestyle="none",
+        color=INK,
+        markersize=5,
+        clip_on=False,
+        zorder=5,
+    )
+    axes.set_xlabel("days after the first infusion")
+
+
+def draw_mark(axes: Axes, mark: Mark) -> None:
+    """One published observation: a diamond at a value, a bar along time for a duration, an arrow for a bound."""
+    left, right = axes.get_xlim()
+    words = {"color": INK, "fontsize": 8, "zorder": 6}
+    if mark.kind == "duration":
+        level = mark.y
+        axes.plot(
+            [mark.start, mark.start + mark.low],
+            [level, level],
+            color=INK,
+            linewidth=2.6,
+            zorder=6,
+            solid_capstyle="butt",
+        )
+        axes.plot(
+            [mark.start + mark.low, mark.start + mark.high],
+            [level, level],
+            color=INK,
+            linewidth=2.6,
+            alpha=0.4,
+            zorder=6,
+            solid_capstyle="butt",
+        )
+        axes.annotate(
+            mark.words,
+            (mark.start + mark.high, level),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            **words,
+        )
+        return
+    x = min(max(mark.x, left), right)
+    axes.plot(
+        [x],
+        [mark.y],
+        marker="D",
+        color=INK,
+        markersize=5.5,
+        markeredgecolor=SURFACE,
+        zorder=7,
+        linestyle="none",
+        clip_on=False,
+    )
+    if mark.kind in {"at most", "at least"}:
+        step = -16 if mark.kind == "at most" else 16
+        axes.annotate(
+            "",
+            (x, mark.y),
+            xytext=(0, step),
+            textcoords="offset points",
+            arrowprops={"arrowstyle": "<-", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 3},
+            zorder=6,
+        )
+    near_right = x > left + 0.55 * (right - left)
+    axes.annotate(
+        mark.words,
+        (x, mark.y),
+        xytext=(-8 if near_right else 8, 0),
+        textcoords="offset points",
+        ha="right" if near_right else "left",
+        va="center",
+        **words,
+    )
+
+
+def plain_number(value: float, _position: int | None = None) -> str:
+    """A number with three significant digits and no exponent; also what axes call for their ticks."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,91 @@
+"""The report: one HTML file that opens offline, reads on paper and on a phone, and says what was only assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+
+from vivocart.report.figures import figures
+from vivocart.report.palette import theme_css
+from vivocart.report.tables import (
+    assumption_rows,
+    comparison_rows,
+    example_table,
+    failure_rows,
+    interval_rows,
+    item_table,
+)
+from vivocart.report.words import HEADLINE, answer, endpoint_rows, number, unit_words
+from vivocart.scenarios.result import TrialResult
+from vivocart.scenarios.summary import kinds
+
+DISCLAIMER = "For research, not for treatment decisions."
+_KIND_WORDS = {
+    "measured": "read off an experiment or a trial",
+    "estimated": "derived from published data, by their authors or by us",
+    "assumed": "set by hand where nothing was found",
+    "scenario": "chosen by the user",
+}
+_TEMPLATES = files("vivocart.report") / "templates"
+
+
+def render_report(result: TrialResult) -> str:
+    """The HTML text of the report; the same result gives the same bytes.
+
+    Parameters
+    ----------
+    result
+        What the main job returned.
+    """
+    rows = endpoint_rows(result)
+    by_id = {row["endpoint"]: row for row in rows}
+    drawn = {figure.id: figure for figure in figures(result)}
+    template = _environment().get_template("trial.html.j2")
+    return template.render(
+        result=result,
+        disclaimer=DISCLAIMER,
+        css=_read("trial.css"),
+        theme=theme_css(),
+        answer=answer(result),
+        headline=[by_id[name] for name in HEADLINE if name in by_id],
+        endpoint_rows=rows,
+        figures=drawn,
+        curves=[figure for figure in drawn.values() if figure.id != "interval"],
+        comparison=comparison_rows(result),
+        item_table=item_table(result.arms),
+        example=example_table(result.example_patient),
+        kinds=kinds(result.assumptions),
+        kind_words=_KIND_WORDS,
+        heaviest=assumption_rows(result),
+        weight_meaning=result.assumptions.attrs.get("weight_meaning", ""),
+        intervals=interval_rows(result),
+        failures=failure_rows(result),
+        provenance=result.provenance.as_dict(),
+    )
+
+
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"number": number, "unit": unit_words, "groupby_in_order": _in_order}
+    return environment
+
+
+def _in_order(rows: Iterable[Mapping[str, Any]], key: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Groups in the order in which their first row comes."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(str(row[key]), []).append(row)
+    return list(groups.items())

@@ -1,0 +1,111 @@
+"""Rows of the report's tables, as plain data that the template prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vivocart.report.strips import strip_svg
+from vivocart.report.words import number, unit_words
+from vivocart.scenarios.result import ArmResult, ExamplePatient, TrialResult
+from vivocart.scenarios.summary import heaviest
+
+_HEAVIEST = 12  # the rest stand in the model's parameter table
+_SHOWN_SHARE = 0.005
+
+
+def comparison_rows(result: TrialResult) -> list[dict[str, Any]]:
+    """Each published observation with its drawing and the number of its reference."""
+    places = {reference.record_id: position for position, reference in enumerate(result.references, start=1)}
+    return [
+        {"row": row, "place": places.get(row.record_id), "strip": strip_svg(row)} for row in result.comparison
+    ]
+
+
+def item_table(arms: tuple[ArmResult, ...]) -> dict[str, Any]:
+    """Share of patients with each SLEDAI-2K item by arm and visit; items that hardly anyone has are counted, not shown."""
+    days = sorted(set(arms[0].sledai_items["day"]))
+    shares = [_shares(arm) for arm in arms]
+    named = arms[0].sledai_items.drop_duplicates("item")[["item", "weight", "organ"]]
+    rows = [
+        {
+            "item": str(item),
+            "weight": int(weight),
+            "organ": str(organ),
+            "cells": [[share.get((str(item), float(day)), 0.0) for day in days] for share in shares],
+        }
+        for item, weight, organ in named.itertuples(index=False)
+    ]
+    shown = [row for row in rows if max(share for cells in row["cells"] for share in cells) >= _SHOWN_SHARE]
+    return {"days": days, "arms": [arm.label for arm in arms], "rows": shown, "n_hidden": len(rows) - len(shown)}
+
+
+def _shares(arm: ArmResult) -> dict[tuple[str, float], float]:
+    columns = arm.sledai_items[["item", "day", "share"]]
+    return {(str(item), float(day)): float(share) for item, day, share in columns.itertuples(index=False)}
+
+
+def example_table(example: ExamplePatient | None) -> dict[str, Any] | None:
+    """Items that the example patient ever has, by visit, and the scores that they add up to."""
+    if example is None:
+        return None
+    days = sorted(set(example.items["day"]))
+    columns = example.items[["item", "day", "present"]]
+    present = {(str(item), float(day)): bool(flag) for item, day, flag in columns.itertuples(index=False)}
+    named = example.items.drop_duplicates("item")[["item", "weight", "organ"]]
+    rows = [
+        {
+            "item": str(item),
+            "weight": int(weight),
+            "organ": str(organ),
+            "cells": [present.get((str(item), float(day)), False) for day in days],
+        }
+        for item, weight, organ in named.itertuples(index=False)
+    ]
+    shown = [row for row in rows if any(row["cells"])]
+    scores = [sum(row["weight"] for row in shown if row["cells"][visit]) for visit in range(len(days))]
+    return {
+        "patient": example.patient,
+        "arm": example.arm,
+        "note": example.note,
+        "days": days,
+        "rows": shown,
+        "scores": scores,
+    }
+
+
+def assumption_rows(result: TrialResult) -> list[dict[str, Any]]:
+    """The heaviest assumptions, with ``width``: weight as percent of the heaviest."""
+    table = heaviest(result.assumptions, _HEAVIEST)
+    top = float(table["weight"].max()) if len(table) else 0.0
+    return [
+        {**row, "width": 100 * row["weight"] / top if top else 0.0} for row in table.to_dict(orient="records")
+    ]
+
+
+def interval_rows(result: TrialResult) -> dict[str, Any]:
+    """Endpoints by dosing interval: ``days`` and a row for each arm and endpoint."""
+    table = result.intervals
+    days = sorted(set(table["interval_days"])) if len(table) else []
+    rows: list[dict[str, Any]] = []
+    for (endpoint, arm), group in table.groupby(["endpoint", "arm"], sort=False):
+        cells = {
+            row.interval_days: f"{number(row.median)} ({number(row.q05)} to {number(row.q95)})"
+            for row in group.itertuples()
+        }
+        rows.append(
+            {
+                "arm": arm,
+                "endpoint": endpoint,
+                "label": group["label"].iloc[0],
+                "unit": unit_words(str(group["unit"].iloc[0])),
+                "cells": [cells.get(day, "–") for day in days],
+            }
+        )
+    return {"days": days, "rows": rows}
+
+
+def failure_rows(result: TrialResult) -> list[dict[str, Any]]:
+    """Virtual patients of every arm who could not be integrated."""
+    return [
+        {"arm": arm.label, **row} for arm in result.arms for row in arm.failures.to_dict(orient="records")
+    ]

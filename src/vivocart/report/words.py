@@ -1,0 +1,163 @@
+"""The answer in plain words: sentences made of the result's own numbers, never of fixed ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from vivocart.report.drawing import infusion_words
+from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
+from vivocart.scenarios.summary import endpoint_table
+
+HEADLINE = (
+    "car_percent_peak",
+    "car_peak_hour",
+    "car_return_days",
+    "b_cells_nadir",
+    "b_cell_depletion_days",
+    "b_cell_return_day",
+    "b_cells_tissue_nadir",
+    "autoantibody_d90",
+    "c3_d90",
+    "sledai_d0",
+    "sledai_d90",
+    "sledai_d180",
+    "upcr_d90",
+    "il6_peak",
+    "crp_peak",
+    "crs_grade_max",
+    "tocilizumab_used",
+)
+"""Endpoints of the table at the top of the report, as far as the result has them."""
+
+_FAMILIES = {
+    "car_t": "CAR-T cells",
+    "b_cells": "B cells",
+    "antibodies": "Antibodies",
+    "complement": "Complement",
+    "renal": "Kidney",
+    "sledai": "Disease activity (SLEDAI-2K)",
+    "safety": "Safety",
+    "time_to_event": "Time to event",
+}
+
+
+def number(value: float | None) -> str:
+    """A number as a physician reads it: three significant digits, thin groups, "not reached" for infinity."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "not reached"
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    text = f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
+    return f"{float(text):f}".rstrip("0").rstrip(".") if "e" in text else text
+
+
+def unit_words(unit: str) -> str:
+    """A unit as it stands in print; a pure number has none."""
+    return {"1": "", "score": "points", "d": "d", "1/uL": "/µL", "ug/mL": "µg/mL", "10*9/L": "×10⁹/L"}.get(
+        unit, unit
+    )
+
+
+def summary_cell(row: Mapping[str, Any]) -> str:
+    """One endpoint of one arm: median (5 to 95 % of patients), or the share of patients for a flag."""
+    if row["is_flag"]:
+        return f"{number(100 * row['mean'])} % of patients"
+    return f"{number(row['median'])} ({number(row['q05'])} to {number(row['q95'])})"
+
+
+def endpoint_rows(result: TrialResult) -> list[dict[str, Any]]:
+    """Every endpoint with a cell for each arm, in the order of families: ``family, endpoint, label, unit, cells, left_out``."""
+    tables = [endpoint_table(arm.endpoints).set_index("endpoint") for arm in result.arms]
+    rows: list[dict[str, Any]] = []
+    for endpoint in tables[0].index:
+        found = [table.loc[endpoint].to_dict() for table in tables if endpoint in table.index]
+        first = found[0]
+        rows.append(
+            {
+                "endpoint": endpoint,
+                "family": _FAMILIES.get(first["family"], first["family"]),
+                "label": first["label"],
+                "unit": "" if first["is_flag"] else unit_words(first["unit"]),
+                "cells": [summary_cell(row) for row in found],
+                "not_applicable": max(int(row["not_applicable"]) for row in found),
+            }
+        )
+    return rows
+
+
+def answer(result: TrialResult) -> list[str]:
+    """The plain-words answer: a sentence or three for each arm, heaviest dose first, then how it stands to the source."""
+    arms = sorted(result.arms, key=lambda arm: -sum(row.amount for row in arm.regimen.infusions_table))
+    said = [_arm_sentences(arm, result) for arm in arms]
+    return [*said, _against_source(result.comparison)] if result.comparison else said
+
+
+def _arm_sentences(arm: ArmResult, result: TrialResult) -> str:
+    table = endpoint_table(arm.endpoints).set_index("endpoint")
+    rows: dict[str, dict[str, Any]] = {str(name): table.loc[name].to_dict() for name in table.index}
+
+    def said(endpoint: str, template: str, scale: float = 1.0) -> str | None:
+        row = rows.get(endpoint)
+        if row is None or math.isnan(row["median"]):
+            return None
+        values = {
+            key: number(row[name] * scale) for key, name in (("m", "median"), ("a", "q05"), ("b", "q95"))
+        }
+        return template.format(**values)
+
+    n = len(arm.endpoints) - len(arm.failures)
+    opening = f"{arm.label} ({infusion_words(arm)}; {n:,} virtual patients): "
+    cells = [
+        said(
+            "car_percent_peak",
+            "{m} % of CD8 cells in blood carry the CAR at the peak (90 % of patients {a} to {b} %)",
+        ),
+        said(
+            "b_cell_depletion_days",
+            "B cells in blood stay below 5 per µL for {m} days without break ({a} to {b})",
+        ),
+        said(
+            "b_cells_tissue_nadir",
+            "{m} % of B cells in lymphoid tissue are left at the lowest point ({a} to {b} %)",
+            100,
+        ),
+    ]
+    text = opening + "; ".join(cell for cell in cells if cell) + "."
+    activity = _activity_sentence(arm)
+    return " ".join(part for part in (text, activity, _safety_sentence(arm)) if part)
+
+
+def _activity_sentence(arm: ArmResult) -> str:
+    visits = arm.sledai_visits.set_index("day")
+    if 0 not in visits.index or 90 not in visits.index:
+        return ""
+    start, later = visits.loc[0], visits.loc[90]
+    return (
+        f"SLEDAI-2K goes from {start['median']:.0f} ({start['q05']:.0f} to {start['q95']:.0f}) to {later['median']:.0f} "
+        f"({later['q05']:.0f} to {later['q95']:.0f}) at day 90."
+    )
+
+
+def _safety_sentence(arm: ArmResult) -> str:
+    if "crs_grade_max" not in arm.endpoints:
+        return ""
+    grades = arm.endpoints["crs_grade_max"].dropna().to_numpy()
+    any_grade, severe = 100 * float((grades >= 1).mean()), 100 * float((grades >= 3).mean())
+    return f"Cytokine release syndrome: {number(any_grade)} % of any grade, {number(severe)} % grade 3 or higher."
+
+
+def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
+    outside = [row for row in rows if not row.is_inside]
+    inside = len(rows) - len(outside)
+    verb = "lies" if inside == 1 else "lie"
+    text = f"Of {len(rows)} published observations {inside} {verb} inside the central 90 % of simulated cohorts of the same size"
+    if not outside:
+        return f"{text}."
+    named = "; ".join(f"{row.label} ({row.arm})" for row in outside)
+    return f"{text}; outside: {named}."

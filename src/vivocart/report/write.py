@@ -1,0 +1,61 @@
+"""The five files of a trial: all of them new and whole, or none changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vivocart.report.html import render_report
+from vivocart.scenarios.files import replace_folder
+from vivocart.scenarios.result import TrialResult
+from vivocart.scenarios.summary import summary, to_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+FILES = ("endpoints.parquet", "provenance.json", "report.html", "summary.json", "trajectories.parquet")
+"""Names of the files, in alphabetical order."""
+
+
+def write_trial(result: TrialResult, folder: Path) -> None:
+    """Write report, summary, endpoints, trajectory bands and provenance into ``folder``.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or the disk is full; what stood there before is unchanged.
+    """
+    report = render_report(result)
+    with replace_folder(folder) as staging:
+        (staging / "report.html").write_text(report, encoding="utf-8")
+        (staging / "summary.json").write_text(to_json(summary(result)), encoding="utf-8")
+        (staging / "provenance.json").write_text(result.provenance.to_json(), encoding="utf-8")
+        endpoint_frame(result).to_parquet(staging / "endpoints.parquet", index=False)
+        band_frame(result).to_parquet(staging / "trajectories.parquet", index=False)
+
+
+def endpoint_frame(result: TrialResult) -> pd.DataFrame:
+    """A row for each arm and virtual patient, a column for each endpoint."""
+    import pandas as pd
+
+    parts = [arm.endpoints.reset_index().assign(arm=arm.label) for arm in result.arms]
+    table = pd.concat(parts, ignore_index=True)
+    return table[["arm", *(name for name in table.columns if name != "arm")]]
+
+
+def band_frame(result: TrialResult) -> pd.DataFrame:
+    """Quantile bands in long form: ``arm, observable, unit, time_days, q05, q25, q50, q75, q95``."""
+    import pandas as pd
+
+    parts = [_bands(arm.label, arm.bands, str(name)) for arm in result.arms for name in arm.bands.data_vars]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _bands(label: str, bands: xr.Dataset, name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    values = bands[name]
+    columns = {f"q{round(100 * float(q)):02d}": values.sel(quantile=q).values for q in bands["quantile"].values}
+    head = {"arm": label, "observable": name, "unit": values.attrs.get("units", ""), "time_days": bands["time"].values}
+    return pd.DataFrame({**head, **columns})
