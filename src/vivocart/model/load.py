@@ -152,7 +152,7 @@ def _to_sympy(node: ast.expr, known: Mapping[str, sympy.Symbol], where: str) -> 
             raise UnknownNameError("id", node.id, known, where=where)
         return known[node.id]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return sympy.sympify(node.value)
+        return sympy.Number(node.value)
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
         left, right = _to_sympy(node.left, known, where), _to_sympy(node.right, known, where)
         return _OPERATIONS[type(node.op)](left, right)
