@@ -1,1 +1,1 @@
-"""."""
+"""Records of the literature, the quantities they state, and how both are cited and covered."""
