@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from vivocart.ground.errors import InputError
 
 _DRAWS_PER_STEP = 4  # a Philox 4x64 counter step yields four 64-bit words
+_SPAN_WORTH_DRAWING = 8  # a scattered patient costs about this many neighboring ones
 
 
 def uniforms(seed: int, stream: str, first: int, count: int, *, draws: int = 1) -> np.ndarray:
@@ -47,13 +48,43 @@ def uniforms(seed: int, stream: str, first: int, count: int, *, draws: int = 1) 
             where=f"stream '{stream}'",
             mend="give whole numbers that are not negative",
         )
-    digest = hashlib.sha256(f"{seed}\x1f{stream}\x1f{draws}".encode()).digest()
-    key = int.from_bytes(digest[:16], "little")
+    key = _key(seed, stream, draws)
     steps_per_patient = -(-draws // _DRAWS_PER_STEP)
     generator = np.random.Philox(key=key).advance(first * steps_per_patient)
     words = generator.random_raw(count * steps_per_patient * _DRAWS_PER_STEP)
     words = np.asarray(words, dtype=np.uint64).reshape(count, steps_per_patient * _DRAWS_PER_STEP)[:, :draws]
-    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return _open_interval(words)
+
+
+def uniforms_at(seed: int, stream: str, patients: np.ndarray) -> np.ndarray:
+    """The first uniform number of each patient named: what :func:`uniforms` gives them, bit for bit.
+
+    Parameters
+    ----------
+    seed, stream
+        As in :func:`uniforms`.
+    patients
+        Indices in any order, shape (n,); the cost grows with their number, not with their span.
+
+    Raises
+    ------
+    InputError
+        If the seed or an index is negative.
+    """
+    indices = np.asarray(patients, dtype=np.int64)
+    if len(indices) == 0:
+        return np.empty(0)
+    first, last = int(indices.min()), int(indices.max())
+    if first < 0 or last - first < _SPAN_WORTH_DRAWING * len(indices):
+        return uniforms(seed, stream, first, last - first + 1)[indices - first, 0]
+    if seed < 0:
+        return uniforms(seed, stream, first, 1)[:, 0]  # which refuses it
+    return _open_interval(_philox_words(_key(seed, stream, 1), indices.astype(np.uint64) + np.uint64(1)))
+
+
+def normals_at(seed: int, stream: str, patients: np.ndarray) -> np.ndarray:
+    """The first standard normal number of each patient named; parameters and shape as in :func:`uniforms_at`."""
+    return np.asarray(ndtri(uniforms_at(seed, stream, patients)))
 
 
 def normals(seed: int, stream: str, first: int, count: int, *, draws: int = 1) -> np.ndarray:
@@ -62,3 +93,36 @@ def normals(seed: int, stream: str, first: int, count: int, *, draws: int = 1) -
     Parameters and shape as in :func:`uniforms`.
     """
     return np.asarray(ndtri(uniforms(seed, stream, first, count, draws=draws)))
+
+
+def _key(seed: int, stream: str, draws: int) -> int:
+    digest = hashlib.sha256(f"{seed}\x1f{stream}\x1f{draws}".encode()).digest()
+    return int.from_bytes(digest[:16], "little")
+
+
+def _open_interval(words: np.ndarray) -> np.ndarray:
+    return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def _philox_words(key: int, counters: np.ndarray) -> np.ndarray:
+    """First word of the Philox 4x64-10 block of each counter (Salmon and others 2011), for scattered patients."""
+    mask = 2**64 - 1
+    keys = [key & mask, key >> 64]
+    words = [counters, np.zeros_like(counters), np.zeros_like(counters), np.zeros_like(counters)]
+    for _ in range(10):
+        high0, low0 = _wide_product(words[0], 0xD2E7470EE14C6C93)
+        high2, low2 = _wide_product(words[2], 0xCA5A826395121157)
+        words = [high2 ^ words[1] ^ np.uint64(keys[0]), low2, high0 ^ words[3] ^ np.uint64(keys[1]), low0]
+        keys = [(keys[0] + 0x9E3779B97F4A7C15) & mask, (keys[1] + 0xBB67AE8584CAA73B) & mask]
+    return words[0]
+
+
+def _wide_product(values: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """High and low half of the 128-bit product of 64-bit words."""
+    half, low_mask = np.uint64(32), np.uint64(0xFFFFFFFF)
+    factor_high, factor_low = np.uint64(factor >> 32), np.uint64(factor & 0xFFFFFFFF)
+    high, low = values >> half, values & low_mask
+    low_low = low * factor_low
+    middle = high * factor_low + (low_low >> half)
+    cross = low * factor_high + (middle & low_mask)
+    return high * factor_high + (middle >> half) + (cross >> half), values * np.uint64(factor)
