@@ -1,0 +1,337 @@
+"""LLVM assembly for straight-line arithmetic on vectors of patients.
+
+No fast-math flag is ever set and a fused multiply-add is only there where it is written, so that a lane's result does not
+depend on how many lanes there are.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import final
+
+from vivocart.engine.graph import Graph
+from vivocart.ground.errors import UnsupportedError
+
+LIBM = {  # functions that run lane by lane in the system's mathematics library
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "asin": "asin",
+    "acos": "acos",
+    "atan": "atan",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "asinh": "asinh",
+    "acosh": "acosh",
+    "atanh": "atanh",
+    "gamma": "tgamma",
+    "log_gamma": "lgamma",
+    "erf": "erf",
+    "atan2": "atan2",
+}
+SYMBOL_PREFIX = "vivocart_libm_"
+
+
+def double(value: float) -> str:
+    """A number as LLVM writes it without loss."""
+    return f"0x{struct.unpack('>Q', struct.pack('>d', float(value)))[0]:016X}"
+
+
+@final
+@dataclass(slots=True)
+class Code:
+    """The body of one function under construction, on vectors of ``lanes`` numbers."""
+
+    lanes: int
+    lines: list[str] = field(default_factory=list[str])
+    count: int = 0
+    block: str = "entry"
+
+    @property
+    def vector(self) -> str:
+        """Name of the vector type."""
+        return f"<{self.lanes} x double>"
+
+    @property
+    def bits(self) -> str:
+        """Name of the type of a vector of truth values."""
+        return f"<{self.lanes} x i1>"
+
+    @property
+    def integers(self) -> str:
+        """Name of the type of a vector of 64-bit integers."""
+        return f"<{self.lanes} x i64>"
+
+    def name(self) -> str:
+        """A fresh name."""
+        self.count += 1
+        return f"%v{self.count}"
+
+    def emit(self, text: str) -> str:
+        """One instruction with a result."""
+        name = self.name()
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def do(self, text: str) -> None:
+        """One instruction without a result."""
+        self.lines.append(f"  {text}")
+
+    def number(self, value: float) -> str:
+        """A constant in every lane."""
+        return "<" + ", ".join([f"double {double(value)}"] * self.lanes) + ">"
+
+    def integer(self, value: int) -> str:
+        """A whole constant in every lane."""
+        return "<" + ", ".join([f"i64 {value}"] * self.lanes) + ">"
+
+    def binary(self, operation: str, a: str, b: str) -> str:
+        """``fadd``, ``fsub``, ``fmul`` or ``fdiv``."""
+        return self.emit(f"{operation} {self.vector} {a}, {b}")
+
+    def add(self, a: str, b: str) -> str:
+        """Sum."""
+        return self.binary("fadd", a, b)
+
+    def sub(self, a: str, b: str) -> str:
+        """Difference."""
+        return self.binary("fsub", a, b)
+
+    def mul(self, a: str, b: str) -> str:
+        """Product."""
+        return self.binary("fmul", a, b)
+
+    def div(self, a: str, b: str) -> str:
+        """Quotient."""
+        return self.binary("fdiv", a, b)
+
+    def neg(self, a: str) -> str:
+        """Minus."""
+        return self.emit(f"fneg {self.vector} {a}")
+
+    def intrinsic(self, name: str, *values: str) -> str:
+        """A vector function that LLVM knows: ``fma``, ``sqrt``, ``floor``, ``ceil``, ``roundeven``, ``fabs``."""
+        inputs = ", ".join(f"{self.vector} {v}" for v in values)
+        return self.emit(f"call {self.vector} @llvm.{name}.v{self.lanes}f64({inputs})")
+
+    def fma(self, a: str, b: str, c: str) -> str:
+        """The sum a·b + c, rounded once."""
+        return self.intrinsic("fma", a, b, c)
+
+    def compare(self, predicate: str, a: str, b: str) -> str:
+        """Truth of a relation, lane by lane."""
+        return self.emit(f"fcmp {predicate} {self.vector} {a}, {b}")
+
+    def choose(self, condition: str, a: str, b: str) -> str:
+        """The value a where the condition holds, else b."""
+        return self.emit(f"select {self.bits} {condition}, {self.vector} {a}, {self.vector} {b}")
+
+    def logic(self, operation: str, a: str, b: str) -> str:
+        """``and``, ``or`` or ``xor`` of truth values."""
+        return self.emit(f"{operation} {self.bits} {a}, {b}")
+
+    def whole(self, operation: str, a: str, b: str) -> str:
+        """Integer arithmetic."""
+        return self.emit(f"{operation} {self.integers} {a}, {b}")
+
+    def as_integers(self, a: str) -> str:
+        """The same bits as integers."""
+        return self.emit(f"bitcast {self.vector} {a} to {self.integers}")
+
+    def as_doubles(self, a: str) -> str:
+        """The same bits as numbers."""
+        return self.emit(f"bitcast {self.integers} {a} to {self.vector}")
+
+    def address(self, base: str, row: int | str) -> str:
+        """Where a row of the workspace starts."""
+        return self.emit(f"getelementptr inbounds {self.vector}, ptr {base}, i64 {row}")
+
+    def load(self, base: str, row: int | str) -> str:
+        """A row of the workspace."""
+        return self.emit(f"load {self.vector}, ptr {self.address(base, row)}, align {8 * self.lanes}")
+
+    def store(self, base: str, row: int | str, value: str) -> None:
+        """Writes a row of the workspace."""
+        self.do(f"store {self.vector} {value}, ptr {self.address(base, row)}, align {8 * self.lanes}")
+
+    def call(self, name: str, *values: str) -> str:
+        """One of our own vector functions."""
+        inputs = ", ".join(f"{self.vector} {v}" for v in values)
+        return self.emit(f"call {self.vector} @{name}({inputs})")
+
+    def each_lane(self, name: str, *values: str) -> str:
+        """A function of the mathematics library, lane by lane."""
+        result = "poison"
+        for lane in range(self.lanes):
+            parts = [self.emit(f"extractelement {self.vector} {v}, i32 {lane}") for v in values]
+            inputs = ", ".join(f"double {p}" for p in parts)
+            value = self.emit(f"call double @{SYMBOL_PREFIX}{LIBM[name]}({inputs})")
+            result = self.emit(f"insertelement {self.vector} {result}, double {value}, i32 {lane}")
+        return result
+
+
+_COMPARE = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
+_INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceiling": "ceil"}
+
+
+@final
+@dataclass(slots=True)
+class Emitter:
+    """Writes nodes of a graph into a function, each once.
+
+    ``leaves`` gives the values of nodes that are at hand. ``forgiving`` powers take a negative base with a broken
+    exponent as zero: inside the solver a state may undershoot zero by the tolerance.
+    """
+
+    graph: Graph
+    code: Code
+    roots: list[int]
+    leaves: dict[int, str]
+    forgiving: bool = False
+    uses: dict[int, int] = field(default_factory=dict[int, int])
+
+    def __post_init__(self) -> None:
+        """Counts uses, for deciding where a product may be fused into a sum."""
+        stack = list(self.roots)
+        for root in self.roots:
+            self.uses[root] = self.uses.get(root, 0) + 1
+        seen: set[int] = set()
+        while stack:
+            node = stack.pop()
+            if node in seen or node in self.leaves:
+                continue
+            seen.add(node)
+            for source in self.graph.nodes[node].inputs:
+                self.uses[source] = self.uses.get(source, 0) + 1
+                stack.append(source)
+
+    def value(self, root: int) -> str:
+        """The name that holds a node's value, after the instructions it needs."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in self.leaves:
+                stack.pop()
+                continue
+            missing = [i for i in self._needed(node) if i not in self.leaves]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            self.leaves[node] = self._write(node)
+            stack.pop()
+        return self.leaves[root]
+
+    def _product(self, node: int) -> tuple[int, int, bool] | None:
+        """Factors (and whether negated) if a node is a product that nobody else uses."""
+        if node in self.leaves or self.uses.get(node, 0) > 1:
+            return None
+        entry, negated = self.graph.nodes[node], False
+        if entry.operation == "neg":
+            inner = entry.inputs[0]
+            if inner in self.leaves or self.uses.get(inner, 0) > 1:
+                return None
+            entry, negated = self.graph.nodes[inner], True
+        if entry.operation != "mul":
+            return None
+        a, b = entry.inputs
+        if self._quotient(a, b) is not None:
+            return None
+        return a, b, negated
+
+    def _quotient(self, a: int, b: int) -> tuple[int, int] | None:
+        """Dividend and divisor if one factor is a reciprocal that nobody else uses."""
+        for x, y in ((a, b), (b, a)):
+            if y not in self.leaves and self.graph.nodes[y].operation == "reciprocal" and self.uses.get(y, 0) == 1:
+                return x, self.graph.nodes[y].inputs[0]
+        return None
+
+    def _needed(self, node: int) -> tuple[int, ...]:
+        entry = self.graph.nodes[node]
+        if entry.operation == "add":
+            a, b = entry.inputs
+            for x, y in ((b, a), (a, b)):
+                product = self._product(x)
+                if product is not None:
+                    return (y, *product[:2])
+            return tuple(self._unnegated(x) for x in entry.inputs)
+        if entry.operation == "mul":
+            return self._quotient(*entry.inputs) or entry.inputs
+        return entry.inputs
+
+    def _unnegated(self, node: int) -> int:
+        entry = self.graph.nodes[node]
+        if node not in self.leaves and entry.operation == "neg":
+            return entry.inputs[0]
+        return node
+
+    def _write(self, node: int) -> str:
+        entry, code, at = self.graph.nodes[node], self.code, self.leaves
+        match entry.operation:
+            case "number":
+                return code.number(entry.value)
+            case "add":
+                return self._write_sum(node)
+            case "neg":
+                return code.neg(at[entry.inputs[0]])
+            case "mul":
+                quotient = self._quotient(*entry.inputs)
+                if quotient is not None:
+                    return code.div(at[quotient[0]], at[quotient[1]])
+                return code.mul(at[entry.inputs[0]], at[entry.inputs[1]])
+            case "reciprocal":
+                return code.div(code.number(1.0), at[entry.inputs[0]])
+            case "true" | "false":
+                return "<" + ", ".join([f"i1 {entry.operation}"] * code.lanes) + ">"
+            case _:
+                return self._write_function(entry.operation, [at[i] for i in entry.inputs])
+
+    def _write_sum(self, node: int) -> str:
+        code, at = self.code, self.leaves
+        a, b = self.graph.nodes[node].inputs
+        for x, y in ((b, a), (a, b)):
+            product = self._product(x)
+            if product is not None:
+                first = code.neg(at[product[0]]) if product[2] else at[product[0]]
+                return code.fma(first, at[product[1]], at[y])
+        if self._unnegated(b) != b:
+            return code.sub(at[a] if a in at else code.neg(at[self._unnegated(a)]), at[self._unnegated(b)])
+        if self._unnegated(a) != a:
+            return code.sub(at[b], at[self._unnegated(a)])
+        return code.add(at[a], at[b])
+
+    def _write_function(self, name: str, values: list[str]) -> str:  # noqa: C901 - one line a function
+        code = self.code
+        if name in _COMPARE:
+            return code.compare(_COMPARE[name], *values)
+        if name in ("and", "or"):
+            return code.logic(name, *values)
+        if name in _INTRINSICS:
+            return code.intrinsic(_INTRINSICS[name], *values)
+        if name in ("exp", "log"):
+            return code.call(f"vector_{name}", *values)
+        if name in LIBM:
+            return code.each_lane(name, *values)
+        match name:
+            case "not":
+                return code.logic("xor", values[0], "<" + ", ".join(["i1 true"] * code.lanes) + ">")
+            case "select":
+                return code.choose(*values)
+            case "max":
+                return code.choose(code.compare("ogt", *values), *values)
+            case "min":
+                return code.choose(code.compare("olt", *values), *values)
+            case "pow":
+                return code.call("forgiving_pow" if self.forgiving else "vector_pow", *values)
+            case "sign":
+                zero = code.number(0.0)
+                negative = code.choose(code.compare("olt", values[0], zero), code.number(-1.0), values[0])
+                return code.choose(code.compare("ogt", values[0], zero), code.number(1.0), negative)
+            case "digamma":
+                step = code.number(1e-5)
+                above = code.each_lane("log_gamma", code.add(values[0], step))
+                below = code.each_lane("log_gamma", code.sub(values[0], step))
+                return code.mul(code.sub(above, below), code.number(0.5e5))
+            case _:
+                raise UnsupportedError("function", name)

@@ -1,0 +1,142 @@
+"""A system turned into machine code, from disk where it has been before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import final
+
+import sympy
+
+from vivocart.engine.cache import read_object, write_object
+from vivocart.engine.control import Kernels
+from vivocart.engine.kernels import KERNELS, plan, write_module
+from vivocart.engine.layout import Layout, lay_out
+from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object, vector_lanes
+from vivocart.engine.program import build_program
+from vivocart.equations.system import System, symbol
+from vivocart.equations.triggers import Trigger
+from vivocart.ground.errors import UnknownNameError
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledSystem:
+    """Machine code of a system, and what is needed to call it.
+
+    ``conditions`` are numbered as given to :func:`compile_system`, those of ``triggers`` come after them.
+    """
+
+    system: System
+    observable_ids: tuple[str, ...]
+    dosed: tuple[int, ...]
+    conditions: tuple[sympy.Basic, ...]
+    triggers: tuple[Trigger, ...]
+    layout: Layout
+    kernels: Kernels
+    key: str
+    from_cache: bool
+    loaded: Loaded
+
+
+def compile_system(
+    system: System,
+    *,
+    observables: Mapping[str, sympy.Expr] | None = None,
+    dosed: Sequence[str] = (),
+    triggers: Sequence[Trigger] = (),
+    conditions: Sequence[sympy.Basic] = (),
+    lanes: int | None = None,
+    on_compile: Callable[[str], None] | None = None,
+) -> CompiledSystem:
+    """Machine code for a system, compiled now or taken from disk.
+
+    Parameters
+    ----------
+    system
+        States, rates, rules and start values. Its ``events`` are not looked at: pass their triggers as ``conditions``.
+    observables
+        Id -> expression in states, parameters, derived constants, rules and time; default: all states.
+    dosed
+        Ids of the states that doses may go into; the targets of triggers are added.
+    triggers
+        Doses set off by conditions.
+    conditions
+        Boolean expressions at whose turning :func:`vivocart.engine.solve.advance` stops a patient.
+    lanes
+        Patients a kernel works on at once; default: what the machine's registers hold. Results do not depend on it.
+    on_compile
+        Called with a sentence before a compilation that takes seconds; not called when the code is on disk.
+
+    Raises
+    ------
+    UnknownNameError
+        ``dosed`` or a trigger names a state that does not exist.
+    UnsupportedError
+        An expression uses a function that kernels do not have.
+    """
+    states = system.state_ids
+    observed = dict(observables) if observables is not None else {s: symbol(s) for s in states}
+    doses_into = tuple(dict.fromkeys([*dosed, *(t.state for t in triggers)]))
+    for state in doses_into:
+        if state not in states:
+            raise UnknownNameError("state", state, states, where="dosed")
+    watched = (*conditions, *(t.condition for t in triggers))
+    amounts = tuple(t.amount for t in triggers)
+    width = lanes or vector_lanes()
+    key = _key(system, observed, doses_into, (*watched, *amounts), width)
+    stored = read_object(key)
+    if stored is None:
+        if on_compile is not None:
+            on_compile(f"Compiling {len(states)} equations of {system.id or 'the model'} for this machine (once)")
+        program = build_program(system, tuple(observed.values()), doses_into, watched, amounts)
+        layout = plan(program, width)
+        code = compile_object(write_module(program, layout))
+        write_object(key, dict(zip(Layout._fields[:11], layout[:11], strict=True)), code)
+    else:
+        layout, code = lay_out(stored[0]), stored[1]
+    loaded = load_object(code, KERNELS)
+    return CompiledSystem(
+        system=system,
+        observable_ids=tuple(observed),
+        dosed=tuple(states.index(s) for s in doses_into),
+        conditions=tuple(conditions),
+        triggers=tuple(triggers),
+        layout=layout,
+        kernels=Kernels(*loaded.addresses),
+        key=key,
+        from_cache=stored is not None,
+        loaded=loaded,
+    )
+
+
+@cache
+def _own_source() -> str:
+    """A hash of this room's source: object code of another version of it is of no use."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _key(
+    system: System,
+    observables: Mapping[str, sympy.Basic],
+    dosed: Sequence[str],
+    watched: Sequence[sympy.Basic],
+    lanes: int,
+) -> str:
+    """A name for what object code depends on."""
+    digest = hashlib.sha256()
+    parts: list[object] = [_own_source(), describe_machine(), lanes, system.parameter_ids, tuple(dosed)]
+    parts += [(s.id, sympy.srepr(s.rate)) for s in system.states]
+    parts += [(a.id, sympy.srepr(a.expression)) for a in (*system.start, *system.rules)]
+    parts += [(name, sympy.srepr(e)) for name, e in observables.items()]
+    parts += [sympy.srepr(w) for w in watched]
+    for part in parts:
+        digest.update(repr(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,179 @@
+"""What is to be computed for a system: nodes of one graph, and the sizes that follow.
+
+Boolean conditions come in three kinds. Relations inside rates are *modes*: held while a step is taken, turned at the
+crossing. Conditions a caller watches stop a patient where they turn. Relations of time with a number of the patient give
+*time boundaries*, which steps end at, whatever else depends on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import sympy
+
+from vivocart.engine.graph import COMPARISONS, LOGIC, PARAMETER, STATE, TIME_NODE, Derivatives, Graph
+from vivocart.engine.sparse import Factorization, factorize
+from vivocart.engine.symbols import Reader
+from vivocart.equations.system import System, symbol
+from vivocart.ground.errors import InputError, UnknownNameError
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """Nodes to compute, by purpose."""
+
+    graph: Graph
+    start: tuple[int, ...]  # initial value of each state
+    rates: tuple[int, ...]
+    matrix: Mapping[tuple[int, int], int]
+    time_slopes: Mapping[int, int]
+    observables: tuple[int, ...]
+    mode_relations: tuple[int, ...]
+    conditions: tuple[int, ...]
+    amounts: tuple[int, ...]
+    time_boundaries: tuple[int, ...]
+    constants: tuple[int, ...]  # nodes of level 1 that kernels read from the workspace
+    dosed: tuple[int, ...]
+    factorization: Factorization
+    n_parameters: int
+
+
+def build_program(
+    system: System,
+    observables: Sequence[sympy.Basic],
+    dosed: Sequence[str],
+    conditions: Sequence[sympy.Basic],
+    amounts: Sequence[sympy.Basic],
+) -> Program:
+    """The program of a system."""
+    graph = Graph()
+    names: dict[sympy.Basic, int] = {
+        symbol(p): graph.make(PARAMETER, value=i) for i, p in enumerate(system.parameter_ids)
+    }
+    start = _read_start(graph, system, names)
+    position = {state: i for i, state in enumerate(system.state_ids)}
+    names |= {symbol(state): graph.make(STATE, value=i) for state, i in position.items()}
+    rules = {symbol(rule.id): rule.expression for rule in system.rules}
+    modes: dict[int, sympy.Basic] = {}
+    held = Reader(graph, dict(names), rules, modes)
+    true = Reader(graph, dict(names), rules)
+    rates = tuple(held.read(state.rate) for state in system.states)
+    matrix, slopes = _derivatives(graph, rates)
+    relations = tuple(true.read(relation) for relation in modes.values())
+    watched = tuple(true.read(c) for c in conditions)
+    observed = tuple(true.read(o) for o in observables)
+    given = tuple(true.read(a) for a in amounts)
+    for state in dosed:
+        if state not in position:
+            raise UnknownNameError("state", state, position, where="dosed")
+    moving = [*rates, *matrix.values(), *slopes.values(), *observed, *relations, *watched, *given]
+    return Program(
+        graph=graph,
+        start=start,
+        rates=rates,
+        matrix=matrix,
+        time_slopes=slopes,
+        observables=observed,
+        mode_relations=relations,
+        conditions=watched,
+        amounts=given,
+        time_boundaries=_time_boundaries(graph, [*relations, *watched]),
+        constants=_constants_read(graph, moving),
+        dosed=tuple(position[s] for s in dosed),
+        factorization=factorize(matrix, len(system.states)),
+        n_parameters=len(system.parameters),
+    )
+
+
+def _read_start(graph: Graph, system: System, names: dict[sympy.Basic, int]) -> tuple[int, ...]:
+    """Initial values in order of states; derived constants are added to ``names``."""
+    states = set(system.state_ids)
+    initial: dict[str, int] = {}
+    # the start time is one more number of the patient
+    reader = Reader(graph, dict(names), time=graph.make(PARAMETER, value=len(system.parameters)))
+    for entry in system.start:
+        node = reader.read(entry.expression)
+        reader.names[symbol(entry.id)] = node
+        if entry.id in states:
+            initial[entry.id] = node
+        else:
+            names[symbol(entry.id)] = node
+    for state in system.state_ids:
+        if state not in initial:
+            raise InputError(f"state '{state}' has no initial value", where="system", mend="add it to start")
+    return tuple(initial[state] for state in system.state_ids)
+
+
+def _derivatives(graph: Graph, rates: Sequence[int]) -> tuple[dict[tuple[int, int], int], dict[int, int]]:
+    """Derivatives of the rates to the states (sparse) and to time."""
+    derivatives = Derivatives(graph)
+    matrix: dict[tuple[int, int], int] = {}
+    slopes: dict[int, int] = {}
+    for i, rate in enumerate(rates):
+        for (kind, j), node in derivatives.gradient(rate).items():
+            if kind == STATE:
+                matrix[i, j] = node
+            else:
+                slopes[i] = node
+    return matrix, slopes
+
+
+def _constants_read(graph: Graph, roots: Sequence[int]) -> tuple[int, ...]:
+    """Numbers of the patient at the border of what moves; truth values are worked out anew from the numbers in them."""
+    border: set[int] = set()
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        logical = graph.nodes[node].operation in COMPARISONS | LOGIC
+        if graph.level[node] == 1 and not logical:
+            border.add(node)
+        elif graph.level[node] > 0:
+            stack.extend(graph.nodes[node].inputs)
+    return tuple(sorted(border))
+
+
+def _time_boundaries(graph: Graph, roots: Sequence[int]) -> tuple[int, ...]:
+    """Times at which relations that are linear in time alone turn, as nodes of level 0 or 1."""
+    found: dict[int, None] = {}
+    for node in graph.reachable(list(roots)):
+        entry = graph.nodes[node]
+        if entry.operation not in COMPARISONS or graph.depends[node] != frozenset({(TIME_NODE, 0)}):
+            continue
+        left, right = (_linear_in_time(graph, i) for i in entry.inputs)
+        if left is None or right is None:
+            continue
+        slope = graph.subtract(left[0], right[0])
+        if graph.constant(slope) != 0.0:
+            found[graph.divide(graph.subtract(right[1], left[1]), slope)] = None
+    return tuple(found)
+
+
+def _linear_in_time(graph: Graph, node: int) -> tuple[int, int] | None:
+    """Slope and intercept, if the node is linear in time with numbers of the patient."""
+    entry = graph.nodes[node]
+    zero = graph.number(0.0)
+    if graph.level[node] < 2:
+        return zero, node
+    if entry.operation == TIME_NODE:
+        return graph.number(1.0), zero
+    parts = [_linear_in_time(graph, i) for i in entry.inputs] if entry.operation in ("add", "neg", "mul") else [None]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    if entry.operation == "neg":
+        return graph.negative(known[0][0]), graph.negative(known[0][1])
+    (slope, intercept), (other_slope, other) = known
+    if entry.operation == "add":
+        return graph.add(slope, other_slope), graph.add(intercept, other)
+    if slope == zero:
+        return graph.multiply(intercept, other_slope), graph.multiply(intercept, other)
+    if other_slope == zero:
+        return graph.multiply(slope, other), graph.multiply(intercept, other)
+    return None

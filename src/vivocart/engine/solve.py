@@ -1,0 +1,334 @@
+"""Integrates patients: to the end of a list of times, or from stop to stop under a host's control.
+
+For a whole run, :func:`compile_system` and :func:`solve`. A host that changes states itself (SBML events, protocols)
+works with a batch instead::
+
+    compiled = compile_system(system, conditions=[trigger_1, trigger_2])
+    batch = begin(compiled, parameters, times, doses=None)
+    while True:
+        advance(compiled, batch, until=t)        # each patient to t, or to where a condition first turns
+        stopped = np.flatnonzero(batch.status == Status.STOPPED)
+        if stopped.size == 0:
+            break
+        now = conditions_at(compiled, batch)     # (n, n_conditions) truth at each patient's time and state
+        ...                                      # compare with the truth before; change batch.state[stopped]
+    record_now(compiled, batch)                  # outputs due at or before each patient's time, with the state as it is
+
+What holds between calls:
+
+- ``batch.time (n,)``, ``batch.state (n, n_states)`` and ``batch.status (n,)`` are where each patient stands. A host may
+  change ``state`` of any patient; the next ``advance`` starts anew from it. All states can be changed, also those with
+  rate zero. ``batch.parameters`` may be changed too (derived constants follow, initial values do not).
+- ``batch.truth (n, n_conditions)`` (1.0 or 0.0) is the truth *after* the turn at which a patient stopped. ``advance``
+  begins by taking the truth at the present state as given: only turns after that stop it. A host that changes states
+  compares :func:`conditions_at` before and after its change by itself.
+- Turns are located to 1e-10 of a step, on the side where the new truth holds. Conditions on time alone of the form
+  ``time > number`` are met by a step boundary: ``time >= 3`` turns at exactly 3, ``time > 3`` within 1e-10 of a step
+  after it. Doses due at the very time of a stop are given when the patient is resumed.
+- Outputs are recorded for times before a patient's time; what is due exactly at it waits, so that it shows the state
+  after doses, boluses and changes by the host at that time. ``record_now`` writes it.
+- To change rates or steps at a time of its own the host calls ``advance(until=...)`` with that time first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vivocart.engine.compiled import CompiledSystem, compile_system
+from vivocart.engine.control import Batch, Settings, record_block, run_block, truth_block
+from vivocart.engine.doses import Doses, check_doses, expand_doses, no_doses, same_doses
+from vivocart.engine.status import FAILED, REASONS, Failure, Status
+from vivocart.ground.errors import InputError
+
+__all__ = [
+    "Batch",
+    "CompiledSystem",
+    "Doses",
+    "Failure",
+    "Solution",
+    "Status",
+    "advance",
+    "begin",
+    "compile_system",
+    "conditions_at",
+    "failures_of",
+    "record_now",
+    "same_doses",
+    "solve",
+]
+
+Numbers = NDArray[np.float64]
+_BLOCK = 512
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """Observables of patients over time.
+
+    ``values`` is (n_patients, n_times, n_observables), NaN from the failure of a patient on; ``status`` (n_patients,)
+    holds :class:`Status` codes; ``steps`` (n_patients,) counts steps tried; ``doses_given`` (n_patients, n_triggers)
+    counts triggered doses and ``dose_times`` (n_patients, n_triggers, max count) says when they were set off (else NaN).
+    """
+
+    values: Numbers
+    status: NDArray[np.int64]
+    failures: tuple[Failure, ...]
+    steps: NDArray[np.int64]
+    observable_ids: tuple[str, ...]
+    doses_given: NDArray[np.int64]
+    dose_times: Numbers
+
+
+def begin(
+    compiled: CompiledSystem,
+    parameters: ArrayLike,
+    times: ArrayLike,
+    *,
+    doses: Doses | None = None,
+    start_time: float = 0.0,
+    values: Numbers | None = None,
+) -> Batch:
+    """Patients at the start, with nothing integrated yet.
+
+    Parameters
+    ----------
+    parameters
+        (n_patients, n_parameters) in the order of ``system.parameter_ids``; one row or a vector for one patient.
+    times
+        Output times, ascending, none before ``start_time``.
+    values
+        Array to write outputs to, (n_patients, n_times, n_observables); default: a new one, filled with NaN.
+    """
+    p = check_parameters(compiled, parameters)
+    t = check_times(times, start_time)
+    n, at = len(p), compiled.layout
+    given = doses if doses is not None else no_doses(n)
+    check_doses(given, n, compiled.dosed, compiled.system.state_ids)
+    actions = expand_doses(given, compiled.dosed, start_time)
+    if values is None:
+        values = np.full((n, len(t), at.n_observables), np.nan)
+    batch = Batch(
+        parameters=p,
+        state=np.zeros((n, at.n_states)),
+        peak=np.zeros((n, at.n_states)),
+        time=np.full(n, float(start_time)),
+        step=np.zeros(n),
+        rates=np.zeros((n, at.n_dosed)),
+        next_output=np.zeros(n, np.int64),
+        next_action=np.zeros(n, np.int64),
+        truth=np.zeros((n, at.n_conditions)),
+        amounts=np.zeros((n, at.n_amounts)),
+        status=np.zeros(n, np.int64),
+        begun=np.zeros(n, np.bool_),
+        steps=np.zeros(n, np.int64),
+        turns=np.zeros(n, np.int64),
+        worst=np.zeros(n, np.int64),
+        offsets=actions.offsets,
+        action_time=actions.time,
+        action_target=actions.target,
+        action_value=actions.value,
+        action_bolus=actions.bolus,
+        times=t,
+        values=values,
+        start_time=np.full(n, float(start_time)),
+    )
+    truth_block(compiled.kernels, at, batch)
+    return batch
+
+
+def advance(
+    compiled: CompiledSystem,
+    batch: Batch,
+    until: float,
+    *,
+    rtol: float = 1e-6,
+    atol: float | ArrayLike = 1e-9,
+    step_limit: int = 100_000,
+    turn_limit: int = 10_000,
+    threads: int | None = 1,
+) -> None:
+    """Integrates every patient that has not failed to ``until``, or to the first turn of a condition before it.
+
+    Afterwards ``batch.status`` is ``REACHED_END`` (at ``until``), ``STOPPED`` (at a turn) or a failure.
+    """
+    settings = Settings(
+        until=float(until),
+        relative=float(rtol),
+        step_limit=int(step_limit),
+        turn_limit=int(turn_limit),
+        stop_after_outputs=False,
+    )
+    n = len(batch.time)
+    absolute = check_atol(atol, compiled)
+    width = max(1, -(-n // max(1, threads or 1)))
+    _in_threads(
+        lambda first: run_block(
+            compiled.kernels, compiled.layout, batch, absolute, settings, first, min(n, first + width)
+        ),
+        range(0, n, width),
+        threads,
+    )
+
+
+def conditions_at(compiled: CompiledSystem, batch: Batch) -> Numbers:
+    """Truth (1.0 or 0.0) of every condition at each patient's present time and state, (n_patients, n_conditions)."""
+    truth_block(compiled.kernels, compiled.layout, batch)
+    return batch.truth.copy()
+
+
+def record_now(compiled: CompiledSystem, batch: Batch) -> None:
+    """Writes the outputs that are due at or before each patient's time, from the present state."""
+    record_block(compiled.kernels, compiled.layout, batch)
+
+
+def solve(
+    compiled: CompiledSystem,
+    parameters: ArrayLike,
+    times: ArrayLike,
+    *,
+    doses: Doses | None = None,
+    rtol: float = 1e-6,
+    atol: float | ArrayLike = 1e-9,
+    threads: int | None = None,
+    block: int | None = None,
+    start_time: float = 0.0,
+    step_limit: int = 100_000,
+    turn_limit: int = 10_000,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Solution:
+    """Observables of every patient at every time.
+
+    Parameters
+    ----------
+    parameters
+        (n_patients, n_parameters) in the order of ``system.parameter_ids``.
+    times
+        Output times, ascending, none before ``start_time``; the steps taken do not depend on them.
+    doses
+        Doses of each patient. A value at the time of a bolus is the one after it.
+    rtol, atol
+        The error of a step is held below ``rtol`` times the state plus ``atol`` (one number or one a state), as a root
+        mean square over states. ``atol`` is in units of the state for states of size up to one and grows with the
+        largest size that a state has had beyond that.
+    threads
+        Threads to work on; default: all processors. Results do not depend on it.
+    block
+        Patients a thread takes at a time.
+    on_progress
+        Called with patients done and patients in all, from the calling thread.
+
+    Raises
+    ------
+    InputError
+        Arrays of the wrong size, times that do not ascend, a dose into a state that is not dosed.
+    """
+    p = check_parameters(compiled, parameters)
+    t = check_times(times, start_time)
+    n = len(p)
+    batch = begin(compiled, p, t, doses=doses, start_time=start_time)
+    absolute = check_atol(atol, compiled)
+    settings = Settings(
+        until=np.inf,
+        relative=float(rtol),
+        step_limit=int(step_limit),
+        turn_limit=int(turn_limit),
+        stop_after_outputs=True,
+    )
+    width = block or max(1, min(_BLOCK, -(-n // (4 * (threads or os.cpu_count() or 1)))))
+
+    def work(first: int) -> None:
+        run_block(compiled.kernels, compiled.layout, batch, absolute, settings, first, min(n, first + width))
+
+    _in_threads(work, range(0, n, width), threads, on_progress=on_progress, width=width, total=n)
+    most = max((trigger.max_count for trigger in compiled.triggers), default=0)
+    return Solution(
+        values=batch.values,
+        status=batch.status,
+        failures=failures_of(compiled, batch),
+        steps=batch.steps,
+        observable_ids=compiled.observable_ids,
+        doses_given=np.zeros((n, len(compiled.triggers)), np.int64),
+        dose_times=np.full((n, len(compiled.triggers), most), np.nan),
+    )
+
+
+def failures_of(compiled: CompiledSystem, batch: Batch) -> tuple[Failure, ...]:
+    """The patients of a batch whose integration failed."""
+    found: list[Failure] = []
+    for patient in np.flatnonzero(np.isin(batch.status, FAILED)).tolist():
+        status = Status(int(batch.status[patient]))
+        reason, advice = REASONS[status]
+        found.append(
+            Failure(
+                patient=patient,
+                time=float(batch.time[patient]),
+                state_id=compiled.system.state_ids[int(batch.worst[patient])],
+                status=status,
+                reason=reason,
+                advice=advice,
+            )
+        )
+    return tuple(found)
+
+
+def _in_threads(
+    work: Callable[[int], None],
+    starts: Sequence[int],
+    threads: int | None,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+    width: int = 1,
+    total: int = 0,
+) -> None:
+    """Runs work for each start, on threads that do not hold the interpreter's lock."""
+    count = min(threads or os.cpu_count() or 1, len(starts))
+
+    def report(done: int) -> None:
+        if on_progress is not None:
+            on_progress(min(total, done * width), total)
+
+    if count <= 1:
+        for done, first in enumerate(starts, start=1):
+            work(first)
+            report(done)
+        return
+    with ThreadPoolExecutor(count) as pool:
+        for done, _ in enumerate(pool.map(work, starts), start=1):
+            report(done)
+
+
+def check_parameters(compiled: CompiledSystem, parameters: ArrayLike) -> Numbers:
+    """Parameters as (n_patients, n_parameters)."""
+    p = np.ascontiguousarray(np.atleast_2d(np.asarray(parameters, dtype=float)))
+    expected = len(compiled.system.parameters)
+    if p.ndim != 2 or p.shape[1] != expected:
+        raise InputError(
+            f"shape {p.shape}, expected (n_patients, {expected})", where="parameters", mend="one column a parameter"
+        )
+    return p
+
+
+def check_times(times: ArrayLike, start_time: float) -> Numbers:
+    """Output times, ascending and not before the start."""
+    t = np.ascontiguousarray(np.atleast_1d(np.asarray(times, dtype=float)))
+    if t.ndim != 1 or not np.all(np.isfinite(t)) or np.any(np.diff(t) < 0):
+        raise InputError("times must be finite numbers that ascend", where="times", mend="sort them")
+    if t.size and t[0] < start_time:
+        raise InputError(f"first time {t[0]} is before the start {start_time}", where="times", mend="leave it out")
+    return t
+
+
+def check_atol(atol: float | ArrayLike, compiled: CompiledSystem) -> Numbers:
+    """One absolute tolerance a state."""
+    values = np.asarray(atol, dtype=float)
+    if values.ndim > 1 or values.size not in (1, compiled.layout.n_states) or not np.all(values > 0):
+        raise InputError("atol must be positive: one number, or one a state", where="atol")
+    return np.ascontiguousarray(np.broadcast_to(values.ravel(), (compiled.layout.n_states,)))
