@@ -138,8 +138,9 @@ PRINTED = {
         pages="e14037", doi="10.1111/jsr.14037", pmid="37731248"),
     "10.1093/nar/gkaf1223": Record(
         id="ragueneau2025", authors=people("Ragueneau E, Gong C, Sinquin P, Sevilla C, Beavers D, Grentner A, Griss J, "
-        "Hogue GFJ, Li NT, Matthews L, May B, Milacic M, Mohammadi H, Petryszak R, Rothfels K, Shamovsky V, Stephan R, Tiwari K, "
-        "Weiser J, Wright A, Gillespie M, Wu G, Stein L, Hermjakob H, D'Eustachio P"), journal_short="Nucleic Acids Res",
+        "Hogue GFJ, Li NT, Matthews L, May B, Milacic M, Mohammadi H, Petryszak R, Rothfels K, Shamovsky V, Stephan R, "
+        "Tiwari K, Weiser J, Wright A, Gillespie M, Wu G, Stein L, Hermjakob H, D'Eustachio P"),
+        journal_short="Nucleic Acids Res",
         title="The Reactome Knowledgebase 2026.", date="2025 Nov 18", electronic_date=day(2025, 11, 18),
         status="aheadofprint", pii="gkaf1223", doi="10.1093/nar/gkaf1223", pmid="41251150"),
     "10.1212/WNL.0000000000201670": Record(
