@@ -31,7 +31,12 @@ _ENDPOINTS = {
     "car_percent_peak": ("%", "Highest CAR+ share of CD8 cells in blood", "car_t", (34, 52)),
     "car_peak_hour": ("h", "Highest CAR+ share, hours after the infusion before it", "car_t", (6, 6)),
     "b_cells_nadir": ("1/uL", "Lowest B-cell count in blood", "b_cells", (4, 0.4)),
-    "b_cell_depletion_days": ("d", "Longest unbroken time below 5 B cells per uL of blood", "b_cells", (2.2, 9)),
+    "b_cell_depletion_days": (
+        "d",
+        "Longest unbroken time below 5 B cells per uL of blood",
+        "b_cells",
+        (2.2, 9),
+    ),
     "b_cells_tissue_nadir": ("1", "Lowest share of tissue B cells left", "b_cells", (0.6, 0.23)),
     "autoantibody_d90": ("1", "Autoantibody, share of baseline, day 90", "antibodies", (0.8, 0.35)),
     "complement_normalized_d90": ("1", "Low complement turned normal, day 90", "complement", None),
@@ -60,7 +65,8 @@ def _bands(dose: float) -> xr.Dataset:
         {
             name: (
                 ("quantile", "time"),
-                values[None, :] * (narrow if name in {"c3", "autoantibody", "b_cells_tissue_fraction"} else spread),
+                values[None, :]
+                * (narrow if name in {"c3", "autoantibody", "b_cells_tissue_fraction"} else spread),
                 {"units": unit, "long_name": name.replace("_", " ")},
             )
             for name, (unit, values) in shapes.items()
@@ -167,7 +173,9 @@ def _assumptions() -> pd.DataFrame:
         for index, kind in enumerate(("assumed", "measured", "estimated", "assumed", "scenario") * 8)
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    table.attrs["weight_meaning"] = "Weight is the largest shift of a headline endpoint's median, in units of its spread."
+    table.attrs["weight_meaning"] = (
+        "Weight is the largest shift of a headline endpoint's median, in units of its spread."
+    )
     return table
 
 
@@ -180,7 +188,9 @@ def fake_trial() -> TrialResult:
         for day in (0.0, 28.0, 90.0, 180.0)
     )
     study = SimpleNamespace(id="hn2301", title="HN2301 in refractory lupus: the two cohorts of the letter")
-    provenance = Provenance(model_hash="3f" * 32, seed=1, record_ids=("wang2025",), versions=current_versions())
+    provenance = Provenance(
+        model_hash="3f" * 32, seed=1, record_ids=("wang2025",), versions=current_versions()
+    )
     return TrialResult(
         study=study,
         seed=1,
@@ -190,9 +200,15 @@ def fake_trial() -> TrialResult:
         intervals=_intervals((low, high)),
         comparison=_comparison(low, high),
         assumptions=_assumptions(),
-        example_patient=ExamplePatient(patient=17, arm=high, items=example, note="Chosen: median SLEDAI-2K at baseline."),
+        example_patient=ExamplePatient(
+            patient=17, arm=high, items=example, note="Chosen: median SLEDAI-2K at baseline."
+        ),
         references=(
-            Reference(record_id="wang2025", text="Wang Q, et al. N Engl J Med 2025;393:1542-1544.", url="https://doi.org/10.1056/NEJMc2509522"),
+            Reference(
+                record_id="wang2025",
+                text="Wang Q, et al. N Engl J Med 2025;393:1542-1544.",
+                url="https://doi.org/10.1056/NEJMc2509522",
+            ),
         ),
         provenance=provenance,
         command="vivocart trial hn2301 --patients 400",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vivocart.cli.options import examples, json_option
-from vivocart.cli.printing import print_json, print_table
+from vivocart.cli.printing import print_issues, print_json, print_table
 
 
 @click.group(
@@ -63,7 +63,7 @@ def show(*, module: str | None, kind: str | None, as_json: bool) -> None:
         "Parameters",
         ("id", "value", "unit", "kind", "module", "rests on"),
         [
-            (row.id, f"{row.value:g}", row.unit, row.kind, row.module, str(row.quantity_ids or "-"))
+            (row.id, f"{row.value:g}", row.unit, row.kind, row.module, ", ".join(row.quantity_ids) or "–")
             for row in rows
         ],
     )
@@ -79,20 +79,9 @@ def show(*, module: str | None, kind: str | None, as_json: bool) -> None:
 @json_option
 def check(*, as_json: bool) -> None:
     """Check text, tables and units of the model; exit code 2 if there is an error."""
-    from vivocart.ground.errors import InputError
-    from vivocart.model.check import check_model
+    from vivocart.model.lint import lint_shipped
 
-    issues = check_model()
-    errors = [issue for issue in issues if issue.level == "error"]
-    if as_json:
-        print_json({"errors": len(errors), "issues": [issue.model_dump(mode="json") for issue in issues]})
-    else:
-        for issue in issues:
-            click.echo(f"{issue.level}: {issue}")
-    if errors:
-        raise InputError(f"{len(errors)} errors in the model", mend="mend the places named above")
-    if not as_json:
-        click.echo(f"the model is sound ({len(issues)} warnings)")
+    print_issues("the model", lint_shipped(), as_json=as_json)
 
 
 @model.command()

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from vivocart.ground.tables import Issue
+
+
+_PIPE_WIDTH = 140  # a file has no width; wide enough that identifiers stay whole
 
 
 def print_json(data: Mapping[str, Any]) -> None:
@@ -21,7 +28,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     table = Table(
         title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
     )
@@ -43,3 +50,25 @@ def number(value: float | None, digits: int = 3) -> str:
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
+
+
+def print_issues(what: str, issues: Sequence[Issue], *, as_json: bool) -> None:
+    """Findings of a check, one a line.
+
+    Raises
+    ------
+    InputError
+        If one of them is an error, so that the exit code says it.
+    """
+    from vivocart.ground.errors import InputError
+
+    errors = [issue for issue in issues if issue.level == "error"]
+    if as_json:
+        print_json({"errors": len(errors), "issues": [issue.model_dump(mode="json") for issue in issues]})
+    else:
+        for issue in issues:
+            click.echo(f"{issue.level}: {issue}")
+    if errors:
+        raise InputError(f"{len(errors)} errors in {what}", mend="mend the places named above")
+    if not as_json:
+        click.echo(f"{what}: no error, {len(issues)} warnings")

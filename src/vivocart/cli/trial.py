@@ -96,7 +96,7 @@ def _print_result(result: TrialResult, folder: Path) -> None:
             row.observed_text,
             row.predicted_text
             or f"{number(row.predicted_median)} ({number(row.low90)} to {number(row.high90)}) {row.unit}",
-            "inside" if row.is_inside else "outside",
+            ("inside" if row.is_inside else "outside") if row.is_predicted else "not predicted",
         )
         for row in result.comparison
     ]

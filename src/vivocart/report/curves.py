@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from vivocart.report.drawing import (
 from vivocart.report.marks import Mark, marks_for
 from vivocart.report.palette import ARM_COLORS, BAND, MUTED
 from vivocart.scenarios.result import ArmResult, TrialResult
+
+if TYPE_CHECKING:
+    from matplotlib.ticker import MultipleLocator
 
 
 @final
@@ -81,7 +84,7 @@ CURVES = (
         id="autoantibody",
         observable="autoantibody",
         title="Autoantibody",
-        axis="autoantibody",
+        axis="Autoantibody",
         unit="% of baseline",
         factor=100,
         days=180,
@@ -101,7 +104,7 @@ CURVES = (
         id="upcr",
         observable="upcr",
         title="Proteinuria",
-        axis="urine protein-to-creatinine ratio (UPCR)",
+        axis="Urine protein-to-creatinine ratio (UPCR)",
         unit="g/g",
         days=180,
         levels=((0.5, "0.5 g/g"),),
@@ -146,7 +149,7 @@ def _limits(curve: Curve, result: TrialResult) -> tuple[float, float]:
     marked = [
         value
         for arm in result.arms
-        for mark in marks_for(result.comparison, curve.id, arm.label)
+        for mark in marks_for(result.comparison, curve.id, arm)
         for value in mark.values
     ]
     highest = max([highest, *marked, *(value for value, _ in curve.levels)])
@@ -184,6 +187,7 @@ def _curve_panel(curve: Curve, result: TrialResult, index: int, limits: tuple[fl
         axes.yaxis.set_minor_formatter(lambda *_: "")
     axes.set_ylim(*limits)
     axes.set_xlim(0, min(curve.days, float(times[-1])))
+    axes.xaxis.set_major_locator(_whole_weeks(axes.get_xlim()[1]))
     axes.grid(axis="y")
     for value, words in curve.levels:
         axes.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -199,7 +203,7 @@ def _curve_panel(curve: Curve, result: TrialResult, index: int, limits: tuple[fl
             fontsize=8,
         )
     frame(axes, f"{curve.axis}, {curve.unit}", arm, result.interval_days)
-    marks = marks_for(result.comparison, curve.id, arm.label)
+    marks = marks_for(result.comparison, curve.id, arm)
     for mark in marks:
         draw_mark(axes, mark)
     panel_id = f"{curve.id}-{index + 1}"
@@ -211,15 +215,24 @@ def _curve_panel(curve: Curve, result: TrialResult, index: int, limits: tuple[fl
     )
 
 
+def _whole_weeks(days: float) -> MultipleLocator:
+    """Ticks that a clinician counts in: days, weeks or months."""
+    from matplotlib.ticker import MultipleLocator
+
+    return MultipleLocator(
+        next(step for step in (2, 7, 14, 30, 90) if days <= 9 * step) if days <= 810 else 180
+    )
+
+
 def _in_words(
     curve: Curve, arm: ArmResult, times: np.ndarray, band: dict[float, np.ndarray], marks: Sequence[Mark]
 ) -> str:
     middle = band[0.5]
     low, high = int(np.argmin(middle)), int(np.argmax(middle))
     published = "".join(f" {mark.words}." for mark in marks)
+    last = f"{plain_number(band[0.05][-1])} to {plain_number(band[0.95][-1])}"
     return (
         f"{curve.axis} in {curve.unit}, {arm.label}, {infusion_words(arm)}. Median highest "
-        f"{plain_number(middle[high])} on day {times[high]:.3g}, lowest {plain_number(middle[low])} on day {times[low]:.3g}, "
-        f"{plain_number(middle[-1])} on day {times[-1]:.3g} (90 % of patients {plain_number(band[0.05][-1])} to "
-        f"{plain_number(band[0.95][-1])}).{published}"
+        f"{plain_number(middle[high])} on day {times[high]:.3g}, lowest {plain_number(middle[low])} on day "
+        f"{times[low]:.3g}, {plain_number(middle[-1])} on day {times[-1]:.3g} (90 % of patients {last}).{published}"
     )

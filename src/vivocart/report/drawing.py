@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-INCHES = (5.0, 3.05)
+INCHES = (4.55, 2.95)
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "vivocart",
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.7,

@@ -9,7 +9,8 @@ import numpy as np
 from vivocart.report.curves import CURVES, curve_figure
 from vivocart.report.drawing import STYLE, Figure, Panel, canvas_of, draw_mark, frame, plain_number, svg_text
 from vivocart.report.marks import marks_for
-from vivocart.report.palette import ARM_COLORS, BAND, GRID, MUTED, SURFACE
+from vivocart.report.palette import ARM_COLORS, BAND, MUTED, SURFACE
+from vivocart.report.words import as_printed, in_print
 from vivocart.scenarios.result import TrialResult
 
 
@@ -20,8 +21,6 @@ def figures(result: TrialResult) -> tuple[Figure, ...]:
     with mpl.rc_context(STYLE):
         drawn = [curve_figure(curve, result) for curve in CURVES if _has(result, curve.observable)]
         drawn.insert(_place(drawn, "upcr"), _sledai_figure(result))
-        if all("crs_grade_max" in arm.endpoints for arm in result.arms):
-            drawn.append(_crs_figure(result))
         if len(result.intervals):
             drawn.append(_interval_figure(result))
     return tuple(drawn)
@@ -40,7 +39,7 @@ def _sledai_figure(result: TrialResult) -> Figure:
     marked = [
         value
         for arm in result.arms
-        for mark in marks_for(result.comparison, "sledai", arm.label)
+        for mark in marks_for(result.comparison, "sledai", arm)
         for value in mark.values
     ]
     panels = tuple(_sledai_panel(result, index, max([top, *marked])) for index in range(len(result.arms)))
@@ -84,7 +83,7 @@ def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.grid(axis="y")
     frame(axes, "SLEDAI-2K, points", arm, result.interval_days)
-    for mark in marks_for(result.comparison, "sledai", arm.label):
+    for mark in marks_for(result.comparison, "sledai", arm):
         draw_mark(axes, mark)
     said = "; ".join(
         f"day {row.day:g}: median {row.median:.0f}, 90 % of patients {row.q05:.0f} to {row.q95:.0f}"
@@ -99,71 +98,12 @@ def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
     )
 
 
-_GRADES = ("none", "grade 1", "grade 2", "grade 3", "grade 4", "grade 5")
-
-
-def _crs_figure(result: TrialResult) -> Figure:
-    canvas = canvas_of((5.0, 1.05 + 0.5 * len(result.arms)))
-    axes = canvas.subplots()
-    said: list[str] = []
-    for row, arm in enumerate(result.arms):
-        grades = arm.endpoints["crs_grade_max"].dropna().to_numpy()
-        shares = [float(np.mean(grades == grade)) for grade in range(len(_GRADES))]
-        start = 0.0
-        for grade, share in enumerate(shares):
-            color = ARM_COLORS[row % len(ARM_COLORS)] if grade else GRID
-            axes.barh(
-                row,
-                share,
-                left=start,
-                color=color,
-                alpha=1.0 if grade == 0 else min(0.25 + 0.25 * grade, 1.0),
-                edgecolor=SURFACE,
-            )
-            if share >= 0.06:
-                axes.annotate(
-                    f"{_GRADES[grade]}\n{100 * share:.0f} %",
-                    (start + share / 2, row),
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                )
-            start += share
-        said.append(
-            f"{arm.label}: "
-            + ", ".join(
-                f"{word} {100 * share:.1f} %" for word, share in zip(_GRADES, shares, strict=True) if share
-            )
-        )
-    axes.set_yticks(range(len(result.arms)), [arm.label for arm in result.arms])
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(_percent)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.set_title(
-        f"share of patients; interval {result.interval_days:g} d is a scenario",
-        loc="left",
-        fontsize=9.5,
-        fontweight="bold",
-    )
-    panel = Panel(
-        id="crs-all", title="All arms", svg=svg_text(canvas, "crs-all"), description=". ".join(said) + "."
-    )
-    reading = "Highest grade of cytokine release syndrome in each patient, by ASTCT rules on simulated fever, pressure and oxygen."
-    return Figure(id="crs", title="Cytokine release syndrome", reading=reading, panels=(panel,))
-
-
-def _percent(share: float, _position: int | None = None) -> str:
-    return f"{100 * share:.0f} %"
-
-
 def _interval_figure(result: TrialResult) -> Figure:
     endpoints = list(dict.fromkeys(result.intervals["endpoint"]))
     panels = tuple(_interval_panel(result, str(endpoint)) for endpoint in endpoints)
     reading = (
-        "The letter's dosing interval was not published where we could read it. Median and 90 % of patients for each interval; "
-        "the vertical line is the interval used above."
+        "The interval was not published where we could read it. Line and band: median and 90 % of patients for each "
+        "interval; the vertical line is the interval used above."
     )
     return Figure(
         id="interval",
@@ -175,7 +115,8 @@ def _interval_figure(result: TrialResult) -> Figure:
 
 def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
     rows = result.intervals[result.intervals["endpoint"] == endpoint]
-    label, unit = str(rows["label"].iloc[0]), str(rows["unit"].iloc[0])
+    label = in_print(str(rows["label"].iloc[0]))
+    factor, unit = as_printed(endpoint, label, str(rows["unit"].iloc[0]))
     canvas = canvas_of()
     axes = canvas.subplots()
     said: list[str] = []
@@ -185,19 +126,29 @@ def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
             continue
         color = ARM_COLORS[index % len(ARM_COLORS)]
         axes.fill_between(
-            chosen["interval_days"], chosen["q05"], chosen["q95"], color=color, alpha=BAND[0], linewidth=0
+            chosen["interval_days"],
+            factor * chosen["q05"],
+            factor * chosen["q95"],
+            color=color,
+            alpha=BAND[0],
+            linewidth=0,
         )
         axes.plot(
-            chosen["interval_days"], chosen["median"], color=color, marker="o", markersize=4, label=arm.label
+            chosen["interval_days"],
+            factor * chosen["median"],
+            color=color,
+            marker="o",
+            markersize=4,
+            label=arm.label,
         )
         said.append(
             f"{arm.label}: "
-            + ", ".join(f"{row.interval_days:g} d {plain_number(row.median)}" for row in chosen.itertuples())
+            + ", ".join(
+                f"{row.interval_days:g} d {plain_number(factor * row.median)}" for row in chosen.itertuples()
+            )
         )
     axes.axvline(result.interval_days, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_title(
-        f"{label}{'' if unit in {'', '1'} else f', {unit}'}", loc="left", fontsize=9.5, fontweight="bold"
-    )
+    axes.set_title(f"{label}{f', {unit}' if unit else ''}", loc="left", fontsize=9.5, fontweight="bold")
     axes.set_xlabel("days from one infusion to the next (scenario)")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y")

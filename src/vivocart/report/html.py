@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from vivocart.report.figures import figures
 from vivocart.report.palette import theme_css
@@ -15,10 +16,20 @@ from vivocart.report.tables import (
     comparison_rows,
     example_table,
     failure_rows,
+    infusion_rows,
     interval_rows,
     item_table,
 )
-from vivocart.report.words import HEADLINE, answer, endpoint_rows, number, unit_words
+from vivocart.report.words import (
+    HEADLINE,
+    answer,
+    endpoint_rows,
+    exact,
+    grade_rows,
+    in_print,
+    number,
+    unit_words,
+)
 from vivocart.scenarios.result import TrialResult
 from vivocart.scenarios.summary import kinds
 
@@ -52,6 +63,8 @@ def render_report(result: TrialResult) -> str:
         answer=answer(result),
         headline=[by_id[name] for name in HEADLINE if name in by_id],
         endpoint_rows=rows,
+        grades=grade_rows(result),
+        infusions=infusion_rows(result),
         figures=drawn,
         curves=[figure for figure in drawn.values() if figure.id != "interval"],
         comparison=comparison_rows(result),
@@ -79,8 +92,21 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": number, "unit": unit_words, "groupby_in_order": _in_order}
+    environment.filters |= {
+        "bold": _bold,
+        "exact": exact,
+        "groupby_in_order": _in_order,
+        "in_print": in_print,
+        "number": number,
+        "unit": unit_words,
+    }
     return environment
+
+
+def _bold(text: str) -> Markup:
+    """Escaped text with what stands between two asterisks in bold."""
+    parts = str(escape(text)).split("**")
+    return Markup("".join(f"<b>{part}</b>" if position % 2 else part for position, part in enumerate(parts)))
 
 
 def _in_order(rows: Iterable[Mapping[str, Any]], key: str) -> list[tuple[str, list[Mapping[str, Any]]]]:

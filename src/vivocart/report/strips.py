@@ -35,9 +35,8 @@ def strip_svg(row: ComparisonRow) -> Markup:
     parts.append(f'<line x1="2" x2="{_WIDTH - 2}" y1="{middle}" y2="{middle}" class="axis"/>')
     parts.append(_bar(x(row.low90_uncertain), x(row.high90_uncertain), middle, 10, "wide"))
     parts.append(_bar(x(row.low90), x(row.high90), middle, 10, "narrow"))
-    parts.append(
-        f'<line x1="{x(row.predicted_median)}" x2="{x(row.predicted_median)}" y1="{middle - 7}" y2="{middle + 7}" class="median"/>'
-    )
+    at = x(row.predicted_median)
+    parts.append(f'<line x1="{at}" x2="{at}" y1="{middle - 7}" y2="{middle + 7}" class="median"/>')
     if (
         row.observed_lower is not None
         and row.observed_upper is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vivocart.report.strips import strip_svg
-from vivocart.report.words import number, unit_words
+from vivocart.report.words import as_printed, exact, in_print, number, unit_words
 from vivocart.scenarios.result import ArmResult, ExamplePatient, TrialResult
 from vivocart.scenarios.summary import heaviest
 
@@ -19,6 +19,30 @@ def comparison_rows(result: TrialResult) -> list[dict[str, Any]]:
     return [
         {"row": row, "place": places.get(row.record_id), "strip": strip_svg(row)} for row in result.comparison
     ]
+
+
+def infusion_rows(result: TrialResult) -> list[dict[str, Any]]:
+    """A row for each arm and each run of equal infusions: ``arm, number, product, dose, hours, days, cohort_size``."""
+    rows: list[dict[str, Any]] = []
+    for position, arm in enumerate(result.arms, start=1):
+        runs: dict[tuple[str, float, str, float], list[float]] = {}
+        for entry in arm.regimen.infusions_table:
+            runs.setdefault((entry.product_id, entry.amount, entry.unit, entry.hours), []).append(entry.day)
+        rows += [
+            {
+                "arm": arm.label,
+                "number": position,
+                "is_first": index == 0,
+                "product": product,
+                "dose": f"{exact(amount)} {unit_words(unit)}".strip(),
+                "hours": hours,
+                "days": ", ".join(f"{day:g}" for day in days),
+                "count": len(days),
+                "cohort_size": arm.cohort_size,
+            }
+            for index, ((product, amount, unit, hours), days) in enumerate(runs.items())
+        ]
+    return rows
 
 
 def item_table(arms: tuple[ArmResult, ...]) -> dict[str, Any]:
@@ -36,7 +60,12 @@ def item_table(arms: tuple[ArmResult, ...]) -> dict[str, Any]:
         for item, weight, organ in named.itertuples(index=False)
     ]
     shown = [row for row in rows if max(share for cells in row["cells"] for share in cells) >= _SHOWN_SHARE]
-    return {"days": days, "arms": [arm.label for arm in arms], "rows": shown, "n_hidden": len(rows) - len(shown)}
+    return {
+        "days": days,
+        "arms": [arm.label for arm in arms],
+        "rows": shown,
+        "n_hidden": len(rows) - len(shown),
+    }
 
 
 def _shares(arm: ArmResult) -> dict[tuple[str, float], float]:
@@ -88,16 +117,17 @@ def interval_rows(result: TrialResult) -> dict[str, Any]:
     days = sorted(set(table["interval_days"])) if len(table) else []
     rows: list[dict[str, Any]] = []
     for (endpoint, arm), group in table.groupby(["endpoint", "arm"], sort=False):
+        factor, unit = as_printed(str(endpoint), str(group["label"].iloc[0]), str(group["unit"].iloc[0]))
         cells = {
-            row.interval_days: f"{number(row.median)} ({number(row.q05)} to {number(row.q95)})"
+            row.interval_days: f"{number(factor * row.median)} ({number(factor * row.q05)} to {number(factor * row.q95)})"
             for row in group.itertuples()
         }
         rows.append(
             {
                 "arm": arm,
                 "endpoint": endpoint,
-                "label": group["label"].iloc[0],
-                "unit": unit_words(str(group["unit"].iloc[0])),
+                "label": in_print(str(group["label"].iloc[0])),
+                "unit": unit,
                 "cells": [cells.get(day, "–") for day in days],
             }
         )

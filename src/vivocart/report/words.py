@@ -12,7 +12,7 @@ from vivocart.scenarios.summary import endpoint_table
 
 HEADLINE = (
     "car_percent_peak",
-    "car_peak_hour",
+    "car_peak_hour_first",
     "car_return_days",
     "b_cells_nadir",
     "b_cell_depletion_days",
@@ -20,14 +20,15 @@ HEADLINE = (
     "b_cells_tissue_nadir",
     "autoantibody_d90",
     "c3_d90",
-    "sledai_d0",
+    "sledai_baseline",
     "sledai_d90",
     "sledai_d180",
     "upcr_d90",
     "il6_peak",
     "crp_peak",
     "crs_grade_max",
-    "tocilizumab_used",
+    "crs_severe",
+    "tocilizumab_given",
 )
 """Endpoints of the table at the top of the report, as far as the result has them."""
 
@@ -44,17 +45,49 @@ _FAMILIES = {
 
 
 def number(value: float | None) -> str:
-    """A number as a physician reads it: three significant digits, thin groups, "not reached" for infinity."""
+    """A number as a physician reads it: whole from 10 up, two digits below; "not reached" for infinity."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
         return "not reached"
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
+    if abs(value) >= 10 or float(value).is_integer():
         return f"{value:,.0f}"
-    text = f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
-    return f"{float(text):f}".rstrip("0").rstrip(".") if "e" in text else text
+    digits = max(0, 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{digits}f}"
+
+
+def exact(value: float) -> str:
+    """A parameter's value with four significant digits."""
+    return f"{value:.4g}"
+
+
+def as_printed(endpoint: str, label: str, unit: str) -> tuple[float, str]:
+    """Factor and unit in which an endpoint is printed: a share of something is shown in percent."""
+    is_share = unit == "1" and "share" in label.lower() and "grade" not in endpoint
+    return (100.0, "%") if is_share else (1.0, unit_words(unit))
+
+
+_IN_PRINT = {"per uL": "per µL", "anti_dsdna": "anti-dsDNA", "cva": "stroke (CVA)", "haematuria": "hematuria"}
+
+
+def in_print(text: str) -> str:
+    """A label or an item's name as it stands in print."""
+    for written, printed in _IN_PRINT.items():
+        text = text.replace(written, printed)
+    return text.replace("_", " ")
+
+
+def grade_rows(result: TrialResult) -> list[dict[str, Any]]:
+    """Share of patients of each arm by highest CRS grade; no row if the grade was not read."""
+    if not all("crs_grade_max" in arm.endpoints for arm in result.arms):
+        return []
+    grades = [arm.endpoints["crs_grade_max"].dropna().to_numpy() for arm in result.arms]
+    words = ("none", "grade 1", "grade 2", "grade 3", "grade 4", "grade 5")
+    top = max(4, int(max(values.max() for values in grades if values.size)))
+    return [
+        {"words": words[grade], "cells": [float((values == grade).mean()) for values in grades]}
+        for grade in range(top + 1)
+    ]
 
 
 def unit_words(unit: str) -> str:
@@ -68,12 +101,14 @@ def summary_cell(row: Mapping[str, Any]) -> str:
     """One endpoint of one arm: median (5 to 95 % of patients), or the share of patients for a flag."""
     if row["is_flag"]:
         return f"{number(100 * row['mean'])} % of patients"
-    return f"{number(row['median'])} ({number(row['q05'])} to {number(row['q95'])})"
+    factor, _ = as_printed(row["endpoint"], row["label"], row["unit"])
+    middle, low, high = (number(factor * row[name]) for name in ("median", "q05", "q95"))
+    return f"{middle} ({low} to {high})"
 
 
 def endpoint_rows(result: TrialResult) -> list[dict[str, Any]]:
-    """Every endpoint with a cell for each arm, in the order of families: ``family, endpoint, label, unit, cells, left_out``."""
-    tables = [endpoint_table(arm.endpoints).set_index("endpoint") for arm in result.arms]
+    """Every endpoint with a cell for each arm: ``family, endpoint, label, unit, cells, not_applicable``."""
+    tables = [endpoint_table(arm.endpoints).set_index("endpoint", drop=False) for arm in result.arms]
     rows: list[dict[str, Any]] = []
     for endpoint in tables[0].index:
         found = [table.loc[endpoint].to_dict() for table in tables if endpoint in table.index]
@@ -82,8 +117,8 @@ def endpoint_rows(result: TrialResult) -> list[dict[str, Any]]:
             {
                 "endpoint": endpoint,
                 "family": _FAMILIES.get(first["family"], first["family"]),
-                "label": first["label"],
-                "unit": "" if first["is_flag"] else unit_words(first["unit"]),
+                "label": in_print(first["label"]),
+                "unit": "" if first["is_flag"] else as_printed(endpoint, first["label"], first["unit"])[1],
                 "cells": [summary_cell(row) for row in found],
                 "not_applicable": max(int(row["not_applicable"]) for row in found),
             }
@@ -94,17 +129,17 @@ def endpoint_rows(result: TrialResult) -> list[dict[str, Any]]:
 def answer(result: TrialResult) -> list[str]:
     """The plain-words answer: a sentence or three for each arm, heaviest dose first, then how it stands to the source."""
     arms = sorted(result.arms, key=lambda arm: -sum(row.amount for row in arm.regimen.infusions_table))
-    said = [_arm_sentences(arm, result) for arm in arms]
+    said = [_arm_sentences(arm) for arm in arms]
     return [*said, _against_source(result.comparison)] if result.comparison else said
 
 
-def _arm_sentences(arm: ArmResult, result: TrialResult) -> str:
+def _arm_sentences(arm: ArmResult) -> str:
     table = endpoint_table(arm.endpoints).set_index("endpoint")
     rows: dict[str, dict[str, Any]] = {str(name): table.loc[name].to_dict() for name in table.index}
 
     def said(endpoint: str, template: str, scale: float = 1.0) -> str | None:
         row = rows.get(endpoint)
-        if row is None or math.isnan(row["median"]):
+        if row is None or math.isnan(row["median"]) or row["q95"] == 0:
             return None
         values = {
             key: number(row[name] * scale) for key, name in (("m", "median"), ("a", "q05"), ("b", "q95"))
@@ -112,19 +147,19 @@ def _arm_sentences(arm: ArmResult, result: TrialResult) -> str:
         return template.format(**values)
 
     n = len(arm.endpoints) - len(arm.failures)
-    opening = f"{arm.label} ({infusion_words(arm)}; {n:,} virtual patients): "
+    opening = f"**{arm.label}** ({infusion_words(arm)}; {n:,} virtual patients): "
     cells = [
         said(
             "car_percent_peak",
-            "{m} % of CD8 cells in blood carry the CAR at the peak (90 % of patients {a} to {b} %)",
+            "**{m} %** of CD8 cells in blood carry the CAR at the peak (90 % of patients {a} to {b} %)",
         ),
         said(
             "b_cell_depletion_days",
-            "B cells in blood stay below 5 per µL for {m} days without break ({a} to {b})",
+            "B cells in blood stay below 5 per µL for **{m} days** without break ({a} to {b})",
         ),
         said(
             "b_cells_tissue_nadir",
-            "{m} % of B cells in lymphoid tissue are left at the lowest point ({a} to {b} %)",
+            "**{m} %** of B cells in lymphoid tissue are left at the lowest point ({a} to {b})",
             100,
         ),
     ]
@@ -139,8 +174,8 @@ def _activity_sentence(arm: ArmResult) -> str:
         return ""
     start, later = visits.loc[0], visits.loc[90]
     return (
-        f"SLEDAI-2K goes from {start['median']:.0f} ({start['q05']:.0f} to {start['q95']:.0f}) to {later['median']:.0f} "
-        f"({later['q05']:.0f} to {later['q95']:.0f}) at day 90."
+        f"SLEDAI-2K goes from **{start['median']:.0f}** ({start['q05']:.0f} to {start['q95']:.0f}) to "
+        f"**{later['median']:.0f}** ({later['q05']:.0f} to {later['q95']:.0f}) at day 90."
     )
 
 
@@ -149,14 +184,18 @@ def _safety_sentence(arm: ArmResult) -> str:
         return ""
     grades = arm.endpoints["crs_grade_max"].dropna().to_numpy()
     any_grade, severe = 100 * float((grades >= 1).mean()), 100 * float((grades >= 3).mean())
-    return f"Cytokine release syndrome: {number(any_grade)} % of any grade, {number(severe)} % grade 3 or higher."
+    return f"Cytokine release syndrome: **{number(any_grade)} %** of any grade, {number(severe)} % grade 3 or higher."
 
 
 def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
-    outside = [row for row in rows if not row.is_inside]
-    inside = len(rows) - len(outside)
+    predicted = [row for row in rows if row.is_predicted]
+    outside = [row for row in predicted if not row.is_inside]
+    inside = len(predicted) - len(outside)
     verb = "lies" if inside == 1 else "lie"
-    text = f"Of {len(rows)} published observations {inside} {verb} inside the central 90 % of simulated cohorts of the same size"
+    text = (
+        f"Of {len(predicted)} published observations that the model can show **{inside}** {verb} inside the central 90 % of "
+        "simulated cohorts of the same size"
+    )
     if not outside:
         return f"{text}."
     named = "; ".join(f"{row.label} ({row.arm})" for row in outside)

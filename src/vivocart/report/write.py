@@ -56,6 +56,13 @@ def _bands(label: str, bands: xr.Dataset, name: str) -> pd.DataFrame:
     import pandas as pd
 
     values = bands[name]
-    columns = {f"q{round(100 * float(q)):02d}": values.sel(quantile=q).values for q in bands["quantile"].values}
-    head = {"arm": label, "observable": name, "unit": values.attrs.get("units", ""), "time_days": bands["time"].values}
+    columns = {
+        f"q{round(100 * float(q)):02d}": values.sel(quantile=q).values for q in bands["quantile"].values
+    }
+    head = {
+        "arm": label,
+        "observable": name,
+        "unit": values.attrs.get("units", ""),
+        "time_days": bands["time"].values,
+    }
     return pd.DataFrame({**head, **columns})

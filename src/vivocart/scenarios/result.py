@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from vivocart.therapies.regimen import Regimen
     from vivocart.trials.protocol import Study
+
+
+ALL_ARMS = "all"
+"""Arm of an observation that the source states for all arms together, or without saying which."""
 
 
 @final
@@ -33,7 +38,8 @@ class ComparisonRow:
     ``statistic`` is the source's own (maximum of five, range in three, count of n, ...). ``predicted_median`` and
     ``low90`` to ``high90`` come from many cohorts that differ by patients only; ``low90_uncertain`` to
     ``high90_uncertain`` add the uncertainty of the typical parameter values. For a range the lower and the upper end of
-    the source stand in ``observed_lower`` and ``observed_upper``.
+    the source stand in ``observed_lower`` and ``observed_upper``. A statement on something that the model does not have
+    keeps its row, with an empty ``measure`` and missing (NaN) predictions.
     """
 
     observation_id: str
@@ -60,6 +66,11 @@ class ComparisonRow:
     observed_upper: float | None = None
     time_days: float | None = None
     note: str = ""
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether the model has anything to set beside this observation."""
+        return not math.isnan(self.predicted_median)
 
 
 @final
