@@ -112,3 +112,5 @@ def test_peaks_and_rises(fakes, read_fake):
     assert safety.il6_rise_fold(readings)[0] == 5.0
     assert safety.crp_peak(readings)[0] == 24.0
     assert safety.crp_rise_fold(readings)[0] == 6.0
+    assert safety.il6_raised(readings)[0] == 1.0
+    assert safety.crp_raised(read_fake(1))[0] == 0.0

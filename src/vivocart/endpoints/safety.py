@@ -9,6 +9,7 @@ from vivocart.endpoints.registry import DEFINITION, endpoint
 
 _ASTCT = "astct2019"
 _TOCILIZUMAB = "tocilizumab"
+_REPORTED_RISE = 2.0  # a rise that a letter would report (assumed)
 _RISE_ABOVE_BASELINE = 1.05  # a sign needs the signal to rise: rounding around a high baseline is no syndrome
 
 OXYGEN = ("none", "low", "high", "positive_pressure")
@@ -136,6 +137,24 @@ def crp_peak(readings: Readings) -> np.ndarray:
 def crp_rise_fold(readings: Readings) -> np.ndarray:
     """Highest C-reactive protein divided by the patient's own baseline."""
     return readings["crp"].max(axis=1) / np.maximum(readings.baseline("crp"), 1e-9)
+
+
+@endpoint(id="il6_raised", unit="1", label="IL-6 at least twice baseline", family="safety", source="wang2025")
+def il6_raised(readings: Readings) -> np.ndarray:
+    """1 if interleukin-6 in plasma reaches at least twice the patient's own baseline, else 0.
+
+    Our stated reading of "IL-6 rose", whose size the source does not give.
+    """
+    return (il6_rise_fold(readings) >= _REPORTED_RISE).astype(float)
+
+
+@endpoint(id="crp_raised", unit="1", label="CRP at least twice baseline", family="safety", source="wang2025")
+def crp_raised(readings: Readings) -> np.ndarray:
+    """1 if C-reactive protein reaches at least twice the patient's own baseline, else 0.
+
+    Our stated reading of "CRP rose", whose size the source does not give.
+    """
+    return (crp_rise_fold(readings) >= _REPORTED_RISE).astype(float)
 
 
 @endpoint(id="ifng_peak", unit="pg/mL", label="Highest interferon gamma", family="safety", source=DEFINITION)

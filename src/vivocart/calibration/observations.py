@@ -1,0 +1,137 @@
+"""Published observations as typed rows: what was measured, in how many, and which statistic the source reports."""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, Self, final
+
+from pydantic import Field, model_validator
+
+from vivocart.evidence.quantities import Trust
+from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.tables import Row, read_table
+
+Statistic = Literal[
+    "maximum", "minimum", "median", "mean", "range", "count", "upper_bound", "lower_bound", "point"
+]
+"""Statistics that sources report.
+
+``maximum``, ``minimum``, ``median``, ``mean`` of the n patients; ``range``: their lowest and highest; ``count``: patients
+of n with the measure's flag; ``upper_bound`` and ``lower_bound``: every one of the n is at most or at least there
+("within"); ``point``: one patient's value.
+"""
+
+_TEXTS = {
+    "maximum": "{value}{unit} (largest of {n})",
+    "minimum": "{value}{unit} (smallest of {n})",
+    "median": "{value}{unit} (median of {n})",
+    "mean": "{value}{unit} (mean of {n})",
+    "range": "{lower} to {upper}{unit} (range in {n})",
+    "count": "{value} of {n}",
+    "upper_bound": "at most {value}{unit} (all {n})",
+    "lower_bound": "at least {value}{unit} (all {n})",
+    "point": "{value}{unit} (one patient)",
+}
+_UNIT_TEXTS = {"1": "", "score": "", "1/uL": " per uL", "1/d": " a day"}
+
+
+@final
+class Observation(Row):
+    """One published statement.
+
+    ``measure`` is the id of an endpoint, or of an observable read at ``time_days``; empty if the model has nothing like
+    it, and then ``note`` says so. ``value`` is the statistic; a range has ``lower`` and ``upper`` instead. For a median or
+    a mean these two hold the spread that the source prints beside it; for a count without a number, its bounds.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    study_id: str
+    arm: str
+    n: int = Field(ge=1)
+    measure: str = ""
+    label: str
+    unit: str
+    time_days: float | None = None
+    statistic: Statistic
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    trust: Trust
+    record_id: str = ""
+    quantity_id: str = ""
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        bounded = self.lower is not None and self.upper is not None
+        if self.lower is not None and self.upper is not None and self.lower > self.upper:
+            raise ValueError(f"lower {self.lower:g} is above upper {self.upper:g}: exchange them")
+        if self.statistic == "range":
+            if not bounded:
+                raise ValueError("a range needs lower and upper")
+        elif self.value is None and not (self.statistic == "count" and bounded):
+            raise ValueError(f"a {self.statistic} needs a value")
+        if self.statistic == "count":
+            self._check_count()
+        if not self.measure and not self.note:
+            raise ValueError("a row without a measure needs a note that says why")
+        return self
+
+    def _check_count(self) -> None:
+        for number in self._numbers().values():
+            if number is not None and (number != int(number) or not 0 <= number <= self.n):
+                raise ValueError(f"a count is a whole number from 0 to n = {self.n}, not {number:g}")
+
+    @property
+    def observed_text(self) -> str:
+        """What the source says, in a few words: a bound stays a bound and a maximum a maximum."""
+        text = _TEXTS[self.statistic]
+        if self.statistic == "count" and self.value is None:
+            text = "{lower} to {upper} of {n}"
+        if self.n == 1:
+            text = text.replace(" (all {n})", " (one patient)")
+        numbers = {name: f"{number:.4g}" for name, number in self._numbers().items() if number is not None}
+        return text.format(unit=_UNIT_TEXTS.get(self.unit, f" {self.unit}"), n=self.n, **numbers)
+
+    def _numbers(self) -> dict[str, float | None]:
+        return {"value": self.value, "lower": self.lower, "upper": self.upper}
+
+
+@functools.cache
+def _shipped() -> tuple[Observation, ...]:
+    return tuple(read_table(files("vivocart.calibration") / "observations.csv", Observation))
+
+
+def observations(study: str | None = None, *, extra: Path | str | None = None) -> list[Observation]:
+    """Published observations in the order of their table.
+
+    Parameters
+    ----------
+    study
+        Only those of this study, such as ``"HN2301"``; all when left out.
+    extra
+        CSV of the user's own observations with the same columns, added after the shipped ones.
+
+    Raises
+    ------
+    InputError
+        Naming file, row, column, value and mend, if the extra table is malformed or repeats an id.
+    UnknownNameError
+        If no observation is of that study; it names the nearest three.
+    """
+    rows = list(_shipped())
+    if extra is not None:
+        known = {row.id for row in rows}
+        for row in read_table(Path(extra), Observation):
+            if row.id in known:
+                raise InputError(f"the id '{row.id}' is taken", where=str(extra), mend="choose another id")
+            known.add(row.id)
+            rows.append(row)
+    if study is None:
+        return rows
+    chosen = [row for row in rows if row.study_id == study]
+    if not chosen:
+        raise UnknownNameError("study", study, {row.study_id for row in rows})
+    return chosen

@@ -1,0 +1,334 @@
+"""The statistic that a source reports, as cohorts of that very size show it in the model.
+
+A source that treated five patients and writes "up to 60 %" reports the maximum of five. So many cohorts of five virtual
+patients are drawn, the maximum of each is taken, and the published number is set beside the distribution of these maxima.
+Agreement is not called a fit: nothing here moves a parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from vivocart.calibration.observations import Observation
+from vivocart.endpoints.table import quantiles
+from vivocart.ground.errors import InputError
+from vivocart.ground.streams import uniforms
+
+_LOW, _HIGH = 0.05, 0.95
+_MOST_DECIMALS = 9  # predicted and published numbers that differ less are the same
+
+READINGS = {
+    "maximum": "largest of the n patients; inside if the published one lies in the central 90 % of cohorts",
+    "minimum": "smallest of the n patients; inside if the published one lies in the central 90 % of cohorts",
+    "median": "median of the n patients; inside if the published one lies in the central 90 % of cohorts",
+    "mean": "mean of the n patients; inside if the published one lies in the central 90 % of cohorts",
+    "range": "smallest and largest of the n patients; inside if both published ends lie in their central 90 % of cohorts",
+    "count": "patients of n with the finding; inside if the published count lies in the central 90 % of cohorts",
+    "upper_bound": "largest of the n patients against the bound; inside if at least 5 % of cohorts keep within it",
+    "lower_bound": "smallest of the n patients against the bound; inside if at least 5 % of cohorts keep above it",
+    "point": "one patient's value; inside if the published one lies in the central 90 % of patients",
+}
+"""How each statistic is read, and what inside means for it."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedStatistic:
+    """One number of a source and the same statistic over cohorts.
+
+    Parameters
+    ----------
+    name
+        ``maximum``, ``minimum``, ``median``, ``mean``, ``count`` or ``point``.
+    observed_low, observed_high
+        The published number twice; for a bound or an interval, its ends (infinite where open).
+    median, low90, high90
+        Quantiles 0.5, 0.05 and 0.95 over cohorts, each the value of one cohort: nothing is interpolated, so that a count
+        stays whole and "not reached" stays infinite.
+    p
+        For a bound or an interval, share of cohorts that satisfy it. For a number, its place in the distribution: share of
+        cohorts below it plus half of those equal to it, near 0 or 1 where the model disagrees.
+    is_inside
+        Whether the published number lies from ``low90`` to ``high90``, or for a bound or an interval whether it overlaps
+        with them.
+    """
+
+    name: str
+    observed_low: float
+    observed_high: float
+    median: float
+    low90: float
+    high90: float
+    p: float
+    is_inside: bool
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """A published observation beside what cohorts of its size show.
+
+    ``parts`` has one statistic, or the two ends of a range. ``n_left_out`` counts cohorts with a missing value (a failed
+    patient, or one to whom the measure does not apply): nothing is filled in, and the share of cohorts left out is said.
+    """
+
+    observation: Observation
+    parts: tuple[PredictedStatistic, ...]
+    n_cohorts: int
+    n_left_out: int
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether every part is inside."""
+        return all(part.is_inside for part in self.parts)
+
+    @property
+    def reading(self) -> str:
+        """How the statistic is read and what inside means."""
+        return READINGS[self.observation.statistic]
+
+    @property
+    def median(self) -> float:
+        """Median over cohorts of the first part (for a range, of its lower end)."""
+        return self.parts[0].median
+
+    @property
+    def low90(self) -> float:
+        """Lower end of the central 90 % of cohorts; for a range, of its lower end."""
+        return self.parts[0].low90
+
+    @property
+    def high90(self) -> float:
+        """Upper end of the central 90 % of cohorts; for a range, of its upper end."""
+        return self.parts[-1].high90
+
+    @property
+    def p(self) -> float:
+        """As in :class:`PredictedStatistic`, of the first part."""
+        return self.parts[0].p
+
+
+def predict(observation: Observation, cohort_values: np.ndarray) -> Prediction:
+    """Predict the statistic that a source reports from cohorts of its very size.
+
+    Parameters
+    ----------
+    observation
+        A row with a measure.
+    cohort_values
+        The measure in virtual patients, shape (n_cohorts, observation.n). Infinite: not reached within the simulation, so
+        later than any number. Missing: the cohort is left out and counted.
+
+    Raises
+    ------
+    InputError
+        If the width is not the study's number of patients, or no cohort is whole.
+    """
+    values = np.asarray(cohort_values, dtype=np.float64)
+    where = f"observation '{observation.id}'"
+    if values.ndim != 2 or values.shape[1] != observation.n:
+        raise InputError(
+            f"values of shape {values.shape}", where=where, mend=f"give (n_cohorts, {observation.n})"
+        )
+    whole = ~np.isnan(values).any(axis=1)
+    if not whole.any():
+        raise InputError(
+            "no cohort without a missing value", where=where, mend="look at the failures, or simulate more"
+        )
+    parts = tuple(
+        _part(name, statistic, low, high)
+        for name, statistic, low, high in _statistics(observation, values[whole])
+    )
+    return Prediction(
+        observation=observation, parts=parts, n_cohorts=int(whole.sum()), n_left_out=int((~whole).sum())
+    )
+
+
+def _statistics(observation: Observation, values: np.ndarray) -> list[tuple[str, np.ndarray, float, float]]:
+    """Name, value for each cohort, and the published interval that it is set against."""
+    value = np.nan if observation.value is None else observation.value
+    lower = np.nan if observation.lower is None else observation.lower
+    upper = np.nan if observation.upper is None else observation.upper
+    smallest, largest = values.min(axis=1), values.max(axis=1)
+    counted = (lower, upper) if observation.value is None else (value, value)
+    by_statistic: dict[str, list[tuple[str, np.ndarray, float, float]]] = {
+        "maximum": [("maximum", largest, value, value)],
+        "minimum": [("minimum", smallest, value, value)],
+        "median": [("median", _median(values), value, value)],
+        "mean": [("mean", values.mean(axis=1), value, value)],
+        "range": [("minimum", smallest, lower, lower), ("maximum", largest, upper, upper)],
+        "count": [("count", (values > 0.5).sum(axis=1).astype(float), *counted)],
+        "upper_bound": [("maximum", largest, -np.inf, value)],
+        "lower_bound": [("minimum", smallest, value, np.inf)],
+        "point": [("point", values.ravel(), value, value)],
+    }
+    return by_statistic[observation.statistic]
+
+
+def _part(name: str, statistic: np.ndarray, low: float, high: float) -> PredictedStatistic:
+    found = np.round(statistic, _MOST_DECIMALS)
+    lowest, middle, highest = quantiles(found, (_LOW, 0.5, _HIGH))
+    if low == high:
+        p = float(np.mean(found < low) + 0.5 * np.mean(found == low))
+    else:
+        p = float(np.mean((found >= low) & (found <= high)))
+    return PredictedStatistic(
+        name=name,
+        observed_low=float(low),
+        observed_high=float(high),
+        median=float(middle),
+        low90=float(lowest),
+        high90=float(highest),
+        p=p,
+        is_inside=bool(lowest <= high and low <= highest),
+    )
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Median of each row; the mean of the two middle values for an even number, infinite if the upper one is."""
+    ordered = np.sort(values, axis=1)
+    half = values.shape[1] // 2
+    if values.shape[1] % 2:
+        return ordered[:, half]
+    return 0.5 * ordered[:, half - 1] + 0.5 * ordered[:, half]
+
+
+def arrange_cohorts(
+    values: Mapping[str, np.ndarray], sizes: Mapping[str, int], *, n_cohorts: int, seed: int
+) -> np.ndarray:
+    """Arrange virtual patients into cohorts that mix arms as the study did.
+
+    Within one pass through the patients no patient is used twice, not even in two arms; further passes shuffle them. So a
+    cohort is a simple random sample of patients, and the same seed gives the same cohorts.
+
+    Parameters
+    ----------
+    values
+        The measure by arm, each of shape (n_patients,), the same virtual patients in the same order in every arm.
+    sizes
+        Patients whom the study treated in each of these arms.
+    n_cohorts
+        Cohorts wanted.
+    seed
+        Seed of the shuffles (random stream ``cohorts/<pass>``).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_cohorts, sum of sizes), the arms side by side in the order of ``sizes``.
+
+    Raises
+    ------
+    InputError
+        If an arm is missing, arms differ in length, or there are fewer patients than one cohort needs.
+    """
+    missing = [arm for arm in sizes if arm not in values]
+    if missing:
+        raise InputError(
+            f"no values for the arm '{missing[0]}'", where="arms", mend=f"known: {', '.join(values)}"
+        )
+    lengths = {np.shape(values[arm])[0] for arm in sizes}
+    width = sum(sizes.values())
+    if len(lengths) != 1 or min(lengths) < width:
+        raise InputError(
+            f"arms of {sorted(lengths)} patients for cohorts of {width}",
+            where="cohorts",
+            mend="simulate the same patients in every arm, at least one cohort of them",
+        )
+    n_patients = lengths.pop()
+    starts = np.cumsum([0, *sizes.values()])
+    per_pass = n_patients // width
+    passes: list[np.ndarray] = []
+    for number in range(-(-n_cohorts // per_pass)):
+        order = np.argsort(uniforms(seed, f"cohorts/{number}", 0, n_patients)[:, 0], kind="stable")
+        places = order[: per_pass * width].reshape(per_pass, width)
+        blocks = [
+            np.asarray(values[arm], dtype=np.float64)[places[:, starts[k] : starts[k + 1]]]
+            for k, arm in enumerate(sizes)
+        ]
+        passes.append(np.concatenate(blocks, axis=1))
+    return np.concatenate(passes)[:n_cohorts]
+
+
+def arms_of(observation: Observation, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    """Patients that the observation counts in each arm of a study.
+
+    ``all`` means every arm with its own size; a single anecdote of ``all`` is one patient of the largest arm, since the
+    source does not say which.
+
+    Raises
+    ------
+    InputError
+        If the arm is unknown, or the study's arms do not add up to the observation's n.
+    """
+    where = f"observation '{observation.id}'"
+    if observation.arm != "all":
+        if observation.arm not in sizes:
+            raise InputError(
+                f"no arm '{observation.arm}'", where=where, mend=f"known: all, {', '.join(sizes)}"
+            )
+        return {observation.arm: observation.n}
+    if observation.n == sum(sizes.values()):
+        return dict(sizes)
+    if observation.n == 1:
+        return {max(sizes, key=lambda arm: sizes[arm]): 1}
+    raise InputError(
+        f"n is {observation.n} and the arms add up to {sum(sizes.values())}", where=where, mend="name one arm"
+    )
+
+
+def predict_study(
+    observations: Sequence[Observation],
+    arms: Mapping[str, Mapping[str, np.ndarray]],
+    sizes: Mapping[str, int],
+    *,
+    seed: int,
+    n_cohorts: int = 2000,
+) -> tuple[list[Prediction], dict[str, str]]:
+    """Predict every observation of a study from its arms in virtual patients.
+
+    Parameters
+    ----------
+    observations
+        Rows of one study.
+    arms
+        By arm, values of each measure in the same virtual patients, shape (n_patients,): a table of ``endpoints`` will do,
+        observables read at ``time_days`` added as a column of the observation's id.
+    sizes
+        Patients whom the study treated in each arm.
+    seed
+        Seed of the cohorts.
+    n_cohorts
+        Cohorts for each observation.
+
+    Returns
+    -------
+    tuple
+        The predictions in order, and for each observation that is not predicted its id with the reason.
+    """
+    predictions: list[Prediction] = []
+    not_predicted: dict[str, str] = {}
+    for observation in observations:
+        if not observation.measure:
+            not_predicted[observation.id] = observation.note
+            continue
+        wanted = arms_of(observation, sizes)
+        columns = {arm: _column(arms[arm], observation) for arm in wanted}
+        found = {arm: column for arm, column in columns.items() if column is not None}
+        if len(found) < len(wanted):
+            not_predicted[observation.id] = f"the simulation does not give '{observation.measure}'"
+            continue
+        cohorts = arrange_cohorts(found, wanted, n_cohorts=n_cohorts, seed=seed)
+        predictions.append(predict(observation, cohorts))
+    return predictions, not_predicted
+
+
+def _column(table: Mapping[str, np.ndarray], observation: Observation) -> np.ndarray | None:
+    for name in (observation.id, observation.measure):
+        if name in table:
+            return np.asarray(table[name], dtype=np.float64)
+    return None

@@ -1,0 +1,70 @@
+"""Every shipped observation rests on a quantity of the evidence library and names something the model can show."""
+
+from __future__ import annotations
+
+import csv
+from importlib.resources import files
+
+import pytest
+
+from vivocart.calibration.observations import observations
+from vivocart.endpoints.registry import known_endpoints
+from vivocart.evidence.library import quantities, records
+from vivocart.ground.units import factor
+
+ROWS = observations()
+# rows whose quantity states the same fact in other words
+OTHER_WORDS = {
+    "lunar_depleted_count": "a percentage in the abstract, its count in the note",
+    "acr2023_sledai_zero": "a value for everybody, read as a bound",
+    "hn2301_tocilizumab_count": "no number found",
+    "hn2301_il6_raised": "no number found",
+    "hn2301_crp_raised": "no number found",
+    "alexander2024_anti_dsdna": "the quantity is the day, the row the level on it",
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_rests_on_a_record_and_a_quantity(row):
+    assert row.record_id in records()
+    quantity = quantities()[row.quantity_id]
+    assert quantity.record_id == row.record_id
+    assert quantity.trust == row.trust
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.id not in OTHER_WORDS], ids=lambda row: row.id)
+def test_says_the_number_of_its_quantity(row):
+    quantity = quantities()[row.quantity_id]
+    scale = 1.0 if row.unit in ("score", "1/d") else factor(quantity.unit, row.unit)
+    if row.statistic == "range":
+        stated = (quantity.lower * scale, quantity.upper * scale)
+        assert (row.lower, row.upper) == pytest.approx(stated)
+    else:
+        assert row.value == pytest.approx(quantity.value * scale, rel=1e-5)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.measure], ids=lambda row: row.id)
+def test_measure_is_an_endpoint_or_an_observable_on_a_day(row):
+    known = known_endpoints()
+    if row.measure in known:
+        assert known[row.measure].unit == row.unit
+        if known[row.measure].day is not None:
+            assert row.time_days == known[row.measure].day
+        return
+    with (files("vivocart.model") / "observables.csv").open(newline="") as handle:
+        units = {entry["id"]: entry["unit"] for entry in csv.DictReader(handle)}
+    assert units[row.measure] == row.unit
+    assert row.time_days is not None
+
+
+def test_every_published_statement_of_the_letter_is_there():
+    """What the library holds of the letter stands here, but for facts of its design."""
+    design = {
+        "wang2025_n_patients",
+        "wang2025_dose_low",
+        "wang2025_dose_high",
+        "wang2025_n_doses",
+        "wang2025_n_nephritis",
+    }
+    stated = {id for id, quantity in quantities().items() if quantity.record_id == "wang2025"}
+    assert stated - design == {row.quantity_id for row in ROWS if row.record_id == "wang2025"}
