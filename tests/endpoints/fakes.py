@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from vivocart.endpoints.sledai import SledaiItem
+from vivocart.model.rows import SledaiItemRow
 from vivocart.therapies.regimen import Regimen
 
 OBSERVABLES = {
@@ -85,7 +85,7 @@ def default_times(days: float = 180.0) -> np.ndarray:
     return np.unique(np.concatenate([hours, np.arange(0.0, days + 0.5, 1.0)]))
 
 
-def item_table() -> tuple[SledaiItem, ...]:
+def item_table() -> tuple[SledaiItemRow, ...]:
     """24 items as the model's table has them: clinical ones by threshold, serology and proteinuria by limits."""
     special = {
         "proteinuria": ("upcr", "above", "0.5"),
@@ -98,7 +98,7 @@ def item_table() -> tuple[SledaiItem, ...]:
         driver = "renal_inflammation" if organ == "renal" else "tissue_inflammation"
         driver, rule, limit = special.get(item, (driver, "threshold", ""))
         rows.append(
-            SledaiItem(
+            SledaiItemRow(
                 item=item,
                 weight=int(weight),
                 organ=organ,
@@ -106,6 +106,9 @@ def item_table() -> tuple[SledaiItem, ...]:
                 driver=driver,
                 rule=rule,
                 limit=limit,
+                unit="1",
+                prevalence=0.1,
+                kind="assumed",
             )
         )
     return tuple(rows)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -10,11 +9,16 @@ from hypothesis import strategies as st
 
 from vivocart.endpoints import sledai
 from vivocart.endpoints.readings import MissingReadingError
+from vivocart.model.rows import SledaiItemRow
 
 
 @pytest.fixture(scope="module")
 def table(fakes):
     return fakes.item_table()
+
+
+def _row(**cells):
+    return SledaiItemRow(unit="1", prevalence=0.1, kind="assumed", **cells)
 
 
 def _present(items, table, patient=0):
@@ -51,9 +55,7 @@ def test_published_scores_add_up(suites, table):
 def test_score_is_a_whole_number_of_the_items_present(rows):
     weights = [8] * 8 + [4] * 6 + [2] * 7 + [1] * 3
     table = tuple(
-        sledai.SledaiItem(
-            item=f"i{k}", weight=w, organ="x", serological=k in (19, 20), driver="d", rule="threshold"
-        )
+        _row(item=f"i{k}", weight=w, organ="x", serological=k in (19, 20), driver="d", rule="threshold")
         for k, w in enumerate(weights)
     )
     items = np.array(rows)
@@ -138,17 +140,3 @@ def test_a_visit_beyond_the_end_is_refused(read_fake, table):
     readings = read_fake(1, times=np.arange(0.0, 61.0))
     with pytest.raises(MissingReadingError, match="ends at day 60 and the visit is at day 90"):
         sledai.sledai_items(readings, 90.0, table)
-
-
-def test_limits_must_match_drivers(tmp_path):
-    from vivocart.ground.errors import InputError
-    from vivocart.ground.tables import read_table
-
-    shipped = (files("vivocart.model") / "sledai_items.csv").read_text().splitlines()
-    header = shipped[0].split(",")
-    row = {"item": "low_complement", "weight": "2", "organ": "x", "serological": "1", "driver": "c3;c4",
-           "rule": "below", "limit": "0.9"}  # fmt: skip
-    path = tmp_path / "items.csv"
-    path.write_text("\n".join([shipped[0], ",".join(row.get(name, "") for name in header)]))
-    with pytest.raises(InputError, match="2 drivers and 1 limits"):
-        read_table(path, sledai.SledaiItem)

@@ -7,18 +7,15 @@ present, so it is a whole number from 0 to 105.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from importlib.resources import files
-from typing import Literal, final
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from vivocart.endpoints import curves
 from vivocart.endpoints.readings import Readings
 from vivocart.endpoints.registry import endpoint
-from vivocart.ground.tables import Row, read_table
+from vivocart.model.rows import SledaiItemRow
+from vivocart.patients.sledai_baseline import sledai_items as shipped_items
 
 WINDOW_DAYS = 30.0
 """Days before a visit in which an item counts. Source: PMID19910390 (10 and 30 days agree)."""
@@ -28,59 +25,22 @@ _MONTHLY_VISITS = (30.0, 60.0, 90.0)
 _WEEK = 7.0
 
 
-@final
-class SledaiItem(Row):
-    """One descriptor: what drives it and by which rule it is present."""
-
-    item: str
-    weight: int = Field(ge=1, le=8)
-    organ: str
-    serological: bool
-    driver: str  # observable ids, ``;`` between them: present if any is beyond its limit
-    rule: Literal["threshold", "above", "below"]
-    limit: str = ""  # one number for each driver; empty for ``threshold``
-    unit: str = ""
-    prevalence: float | None = None
-    kind: str = ""
-    quantity_ids: str = ""
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _limits_match_drivers(self) -> SledaiItem:
-        if self.rule != "threshold" and len(self.limits) != len(self.drivers):
-            raise ValueError(
-                f"{len(self.drivers)} drivers and {len(self.limits)} limits: give one limit a driver"
-            )
-        return self
-
-    @property
-    def drivers(self) -> tuple[str, ...]:
-        """Observable ids that decide about the item."""
-        return tuple(name.strip() for name in self.driver.split(";"))
-
-    @property
-    def limits(self) -> tuple[float, ...]:
-        """Fixed limits, one for each driver; none for the rule ``threshold``."""
-        return tuple(float(number) for number in self.limit.split(";") if number.strip())
-
-
-@functools.cache
-def sledai_table() -> tuple[SledaiItem, ...]:
+def sledai_table() -> tuple[SledaiItemRow, ...]:
     """The 24 items of the shipped model, in the order of the instrument."""
-    return tuple(read_table(files("vivocart.model") / "sledai_items.csv", SledaiItem))
+    return shipped_items()
 
 
-def weights(table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+def weights(table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
     """Weight of each item, shape (n_items,), whole numbers."""
     return np.array([entry.weight for entry in table or sledai_table()], dtype=np.int64)
 
 
-def serological(table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+def serological(table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
     """Whether each item is serological (anti-dsDNA, low complement), shape (n_items,), Boolean."""
     return np.array([entry.serological for entry in table or sledai_table()], dtype=bool)
 
 
-def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
     """Which items count at a visit.
 
     Parameters
@@ -110,21 +70,21 @@ def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItem] | N
     start = max(day - WINDOW_DAYS, float(readings.times[0]))
     extremes = {
         driver: curves.window_extremes(readings.times, readings[driver], start, day)
-        for driver in {name for entry in entries for name in entry.drivers}
+        for driver in {name for entry in entries for name in entry.driver}
     }
     present = np.zeros((readings.n_patients, len(entries)), dtype=bool)
     for column, entry in enumerate(entries):
         if entry.rule == "threshold":
-            _, highest = extremes[entry.drivers[0]]
+            _, highest = extremes[entry.driver[0]]
             present[:, column] = highest > readings.covariate(f"sledai_threshold_{entry.item}")
             continue
-        for driver, limit in zip(entry.drivers, entry.limits, strict=True):
+        for driver, limit in zip(entry.driver, entry.limit, strict=True):
             lowest, highest = extremes[driver]
             present[:, column] |= highest > limit if entry.rule == "above" else lowest < limit
     return present
 
 
-def sledai_score(items: np.ndarray, table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+def sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
     """SLEDAI-2K, shape (n,), whole numbers: the weights of the items present, added up.
 
     Parameters
@@ -135,7 +95,7 @@ def sledai_score(items: np.ndarray, table: Sequence[SledaiItem] | None = None) -
     return np.asarray(items, dtype=np.int64) @ weights(table)
 
 
-def clinical_sledai_score(items: np.ndarray, table: Sequence[SledaiItem] | None = None) -> np.ndarray:
+def clinical_sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
     """SLEDAI-2K without anti-dsDNA and low complement, shape (n,), whole numbers."""
     return np.asarray(items, dtype=np.int64) @ (weights(table) * ~serological(table))
 
