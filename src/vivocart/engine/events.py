@@ -175,13 +175,8 @@ class EventQueue:
         values = entry.values
         if values is None:
             values = self.formulas.values[entry.event](self.parameters, states, time)
+        scales = iter(self.formulas.scales[entry.event](self.parameters, states, time))
         after = list(states)
-        targets = self.formulas.targets[entry.event]
-        for (state, is_scaled), value in zip(targets, values, strict=True):
-            if not is_scaled:
-                after[state] = float(value)
-        scales = iter(self.formulas.scales[entry.event](self.parameters, after, time))
-        for (state, is_scaled), value in zip(targets, values, strict=True):
-            if is_scaled:
-                after[state] = float(value) * float(next(scales))
+        for (state, is_scaled), value in zip(self.formulas.targets[entry.event], values, strict=True):
+            after[state] = float(value) * float(next(scales)) if is_scaled else float(value)
         return after

@@ -51,7 +51,7 @@ def compile_single(system: System, observables: Sequence[sympy.Basic]) -> Single
     events = event_formulas(system, graph, dict(zip(wanted, nodes, strict=True)))
     program = dataclasses.replace(program, observables=())
     layout = plan(program, 1)
-    loaded = load_object(compile_object(write_module(program, layout)), KERNELS)
+    loaded = load_object(compile_object(write_module(program, layout), optimize=False), KERNELS)
     moving = CompiledSystem(
         system=system,
         observable_ids=(),

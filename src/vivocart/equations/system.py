@@ -46,8 +46,8 @@ class State:
 class Assignment:
     """``id`` equals ``expression``: always (a rule), or once at the start, or when an event is executed.
 
-    ``scale`` is for events only: the value assigned is multiplied by it, evaluated when the event is executed and its
-    other targets have their new values. So a concentration is assigned where the state is an amount.
+    ``scale`` is for events only: the value is multiplied by it, evaluated when the event is executed and before any of its
+    targets has its new value. So a concentration is assigned where the state is an amount.
     """
 
     id: str

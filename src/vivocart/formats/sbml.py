@@ -243,7 +243,7 @@ def _reporting(draft: Draft) -> tuple[dict[str, sympy.Expr], dict[str, sympy.Exp
     for species in draft.model.getListOfSpecies():
         name, size = species.getIdAttribute(), symbol(species.getCompartment())
         own = symbol(name)
-        if species.getHasOnlySubstanceUnits():
+        if draft.is_in_amounts(species):
             amounts[name], concentrations[name] = own, divide(own, size)
         else:
             concentrations[name] = own

@@ -150,6 +150,14 @@ class Draft:
         """Whether a compartment's size can change after the start."""
         return name in self.assigned or name in self.rated or name in self.targets
 
+    def is_in_amounts(self, species: Any) -> bool:
+        """Whether a species' symbol means its amount: where it says so, and where there is no size to divide by."""
+        if species.getHasOnlySubstanceUnits():
+            return True
+        compartment, name = self.model.getCompartment(species.getCompartment()), species.getCompartment()
+        has_size = compartment.isSetSize() or name in self.initial or self.is_varying(name)
+        return compartment.getSpatialDimensions() == 0 and not has_size
+
     def place_species(self, species: Any, amount_rate: Formula | None) -> None:
         """Give a species its part; ``amount_rate`` is what reactions do to its amount, if they may."""
         name, compartment = species.getIdAttribute(), species.getCompartment()
@@ -157,21 +165,32 @@ class Draft:
             raise InputError(
                 f"the compartment '{compartment}' of species '{name}' is missing", where=self.name
             )
-        in_amounts = species.getHasOnlySubstanceUnits()
+        in_amounts = self.is_in_amounts(species)
         unit = _species_unit(self.model, species)
-        if name in self.assigned or name in self.rated:
+        if name in self.rated and not in_amounts and compartment in self.targets:
+            self._place_by_amount(species, self._amount_rate_of_rule(name, compartment), unit)
+        elif name in self.assigned or name in self.rated:
             self.place(name, math.nan, unit)
             if name in self.rated:
                 self.starts[name] = self.starting(name, _initial_value(species, in_amounts))
-            return
-        if in_amounts or not self.is_varying(compartment):
+        elif in_amounts or not self.is_varying(compartment):
             self._place_directly(species, amount_rate, unit)
         else:
             self._place_by_amount(species, amount_rate, unit)
 
+    def _amount_rate_of_rule(self, name: str, compartment: str) -> Formula:
+        """What a rate rule for a concentration does to the amount, which an event on the compartment leaves alone."""
+        concentration_rate = self.formula(self.rated, name, "rate rule")
+
+        def rate(view: View) -> sympy.Expr:
+            diluted = sympy.Mul(view.symbol(name), view.rate(compartment))
+            return sympy.Add(sympy.Mul(concentration_rate(view), view.symbol(compartment)), diluted)
+
+        return rate
+
     def _place_directly(self, species: Any, amount_rate: Formula | None, unit: str) -> None:
         name, compartment = species.getIdAttribute(), species.getCompartment()
-        in_amounts = species.getHasOnlySubstanceUnits()
+        in_amounts = self.is_in_amounts(species)
         starting = self.starting(name, _initial_value(species, in_amounts))
         if amount_rate is None and name not in self.targets:
             given = species.getInitialAmount() if in_amounts else species.getInitialConcentration()
