@@ -11,8 +11,8 @@ from typing import final
 
 import sympy
 
+from vivocart.engine.batch import Kernels
 from vivocart.engine.cache import read_object, write_object
-from vivocart.engine.control import Kernels
 from vivocart.engine.kernels import KERNELS, plan, write_module
 from vivocart.engine.layout import Layout, lay_out
 from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object, vector_lanes

@@ -41,7 +41,7 @@ class Actions:
     time: Numbers
     target: Indices
     value: Numbers
-    bolus: NDArray[np.bool_]
+    bolus: Indices
 
 
 def no_doses(n_patients: int) -> Doses:
@@ -128,7 +128,7 @@ def _expand(
     n, most = len(offsets) - 1, 2 * len(times)
     out_offsets = np.zeros(n + 1, np.int64)
     out_time, out_value = np.empty(most), np.empty(most)
-    out_target, out_bolus = np.empty(most, np.int64), np.empty(most, np.bool_)
+    out_target, out_bolus = np.empty(most, np.int64), np.empty(most, np.int64)
     dose = np.empty(most, np.int64)
     rate, running = np.zeros(n_rows), np.zeros(n_rows, np.int64)
     count = 0
@@ -159,8 +159,8 @@ def _expand(
                 running[row] += 1 if part == 0 else -1
                 # rates are added up anew when none is left, so that no rounding of a difference stays behind
                 rate[row] = 0.0 if running[row] == 0 else rate[row] + (flow if part == 0 else -flow)
-                out_target[a], out_value[a], out_bolus[a] = row, rate[row], False
+                out_target[a], out_value[a], out_bolus[a] = row, rate[row], 0
             else:
-                out_target[a], out_value[a], out_bolus[a] = states[d], amounts[d], True
+                out_target[a], out_value[a], out_bolus[a] = states[d], amounts[d], 1
         out_offsets[p + 1] = count
     return out_offsets, out_time, out_target, out_value, out_bolus, count

@@ -30,6 +30,7 @@ class Layout(NamedTuple):
     constants: int  # the patient's numbers that kernels read
     rates: int  # running infusions, one row a dosed state
     modes: int  # held truth of relations in the rates
+    held: int  # truth of conditions at the start of the step, right after the modes
     y1: int  # states at the end of the step
     peak: int  # largest size of each state so far
     absolute: int  # absolute tolerance of each state
@@ -49,6 +50,11 @@ class Layout(NamedTuple):
     accepted: int  # 1 where the step stands
     fraction: int  # point asked for, as a fraction of the step
     query_time: int  # the same as a time
+    ahead: int  # next boundary
+    free: int  # step the controller wants, before it is cut to a boundary
+    end: int  # time at the end of the step, or at the crossing
+    low: int  # fraction of the step before a crossing
+    high: int  # and after it
     rows: int
 
 
@@ -64,6 +70,7 @@ def lay_out(sizes: dict[str, int]) -> Layout:
         "constants": sizes["n_constants"],
         "rates": dosed,
         "modes": sizes["n_modes"],
+        "held": sizes["n_conditions"],
         "y1": n,
         "peak": n,
         "absolute": n,
@@ -83,6 +90,11 @@ def lay_out(sizes: dict[str, int]) -> Layout:
         "accepted": 1,
         "fraction": 1,
         "query_time": 1,
+        "ahead": 1,
+        "free": 1,
+        "end": 1,
+        "low": 1,
+        "high": 1,
     }
     row, places = 0, {}
     for name, length in lengths.items():

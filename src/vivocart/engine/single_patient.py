@@ -16,7 +16,7 @@ import sympy
 from numpy.typing import NDArray
 
 from vivocart.engine.compiled import CompiledSystem
-from vivocart.engine.control import Batch, Kernels
+from vivocart.engine.batch import Batch, Kernels
 from vivocart.engine.events import EventFormulas, EventQueue, event_expressions, event_formulas
 from vivocart.engine.interpreter import Formulas, formulas
 from vivocart.engine.kernels import KERNELS, plan, write_module

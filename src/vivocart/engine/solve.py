@@ -36,13 +36,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vivocart.engine.batch import Batch, Settings, make_record
 from vivocart.engine.compiled import CompiledSystem, compile_system
-from vivocart.engine.control import Batch, Settings, record_block, run_block, truth_block
+from vivocart.engine.control import record_block, run_block, truth_block
 from vivocart.engine.doses import Doses, check_doses, expand_doses, no_doses, same_doses
 from vivocart.engine.status import FAILED, REASONS, Failure, Status
 from vivocart.ground.errors import InputError
@@ -127,7 +128,7 @@ def begin(
         truth=np.zeros((n, at.n_conditions)),
         amounts=np.zeros((n, at.n_amounts)),
         status=np.zeros(n, np.int64),
-        begun=np.zeros(n, np.bool_),
+        begun=np.zeros(n, np.int64),
         steps=np.zeros(n, np.int64),
         turns=np.zeros(n, np.int64),
         worst=np.zeros(n, np.int64),
@@ -140,7 +141,7 @@ def begin(
         values=values,
         start_time=np.full(n, float(start_time)),
     )
-    truth_block(compiled.kernels, at, batch)
+    truth_block(_record_of(compiled, batch))
     return batch
 
 
@@ -161,7 +162,7 @@ def advance(
     """
     settings = Settings(
         until=float(until),
-        relative=float(rtol),
+        relative_tolerance=float(rtol),
         step_limit=int(step_limit),
         turn_limit=int(turn_limit),
         stop_after_outputs=False,
@@ -169,24 +170,28 @@ def advance(
     n = len(batch.time)
     absolute = check_atol(atol, compiled)
     width = max(1, -(-n // max(1, threads or 1)))
+    record = make_record(compiled.kernels, compiled.layout, settings, batch)
     _in_threads(
-        lambda first: run_block(
-            compiled.kernels, compiled.layout, batch, absolute, settings, first, min(n, first + width)
-        ),
-        range(0, n, width),
-        threads,
+        lambda first: run_block(record, absolute, first, min(n, first + width)), range(0, n, width), threads
     )
+
+
+_NO_SETTINGS = Settings(until=0.0, relative_tolerance=1.0, step_limit=0, turn_limit=0, stop_after_outputs=False)
+
+
+def _record_of(compiled: CompiledSystem, batch: Batch) -> Any:
+    return make_record(compiled.kernels, compiled.layout, _NO_SETTINGS, batch)
 
 
 def conditions_at(compiled: CompiledSystem, batch: Batch) -> Numbers:
     """Truth (1.0 or 0.0) of every condition at each patient's present time and state, (n_patients, n_conditions)."""
-    truth_block(compiled.kernels, compiled.layout, batch)
+    truth_block(_record_of(compiled, batch))
     return batch.truth.copy()
 
 
 def record_now(compiled: CompiledSystem, batch: Batch) -> None:
     """Writes the outputs that are due at or before each patient's time, from the present state."""
-    record_block(compiled.kernels, compiled.layout, batch)
+    record_block(_record_of(compiled, batch))
 
 
 def solve(
@@ -237,15 +242,17 @@ def solve(
     absolute = check_atol(atol, compiled)
     settings = Settings(
         until=np.inf,
-        relative=float(rtol),
+        relative_tolerance=float(rtol),
         step_limit=int(step_limit),
         turn_limit=int(turn_limit),
         stop_after_outputs=True,
     )
     width = block or max(1, min(_BLOCK, -(-n // (4 * (threads or os.cpu_count() or 1)))))
 
+    record = make_record(compiled.kernels, compiled.layout, settings, batch)
+
     def work(first: int) -> None:
-        run_block(compiled.kernels, compiled.layout, batch, absolute, settings, first, min(n, first + width))
+        run_block(record, absolute, first, min(n, first + width))
 
     _in_threads(work, range(0, n, width), threads, on_progress=on_progress, width=width, total=n)
     most = max((trigger.max_count for trigger in compiled.triggers), default=0)
