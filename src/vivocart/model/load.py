@@ -17,7 +17,7 @@ from vivocart.equations.system import System, symbol
 from vivocart.formats.antimony import from_sbml, to_sbml
 from vivocart.formats.sbml import read_sbml
 from vivocart.ground.errors import InputError, UnknownNameError
-from vivocart.ground.tables import RowT, parse_rows, raise_on_errors, read_text
+from vivocart.ground.tables import Issue, RowT, parse_rows, raise_on_errors, read_text
 from vivocart.model.flatten import Sources, flatten, read_sources
 from vivocart.model.rows import Catalog, ObservableRow, ParameterRow, SledaiItemRow, UnitRow
 
@@ -112,9 +112,33 @@ def table_rows(sources: Sources, name: str, row_type: type[RowT]) -> list[RowT]:
     InputError
         Naming file, row, column, value and mend of the first fault.
     """
-    rows, issues = parse_rows(sources.tables[name], row_type, name=name)
+    rows, issues = rows_and_issues(sources, name, row_type)
     raise_on_errors(issues)
     return rows
+
+
+def rows_and_issues(sources: Sources, name: str, row_type: type[RowT]) -> tuple[list[RowT], list[Issue]]:
+    """Rows of one of the model's tables and what is wrong with it; every column must be there, empty cells may be."""
+    rows, issues = parse_rows(sources.tables[name], row_type, name=name)
+    lines = [line for line in sources.tables[name].splitlines() if line.strip() and not line.startswith("#")]
+    header = [cell.strip() for cell in lines[0].split(",")] if lines else []
+    columns = row_type.model_fields
+    missing = [column for column in columns if column not in header and not columns[column].is_required()]
+    mend = f"the header needs: {', '.join(columns)}"
+    if header:
+        issues += [
+            Issue(
+                level="error",
+                check="columns",
+                file=name,
+                row=1,
+                column=column,
+                message="column is missing",
+                mend=mend,
+            )
+            for column in missing
+        ]
+    return rows, issues
 
 
 def parse_observable(row: ObservableRow, system: System) -> sympy.Expr:
