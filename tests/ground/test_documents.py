@@ -35,6 +35,8 @@ def test_a_document_is_read():
     [
         ("id: a\narms: [{dose_mg: 1}, {dose_mg: much}]", ["x.yaml, arms[1].dose_mg", "much"]),
         ("id: a\nname: b", ["x.yaml, name: unknown key", "known keys: id, arms"]),
+        ("idd: a", ["x.yaml, idd: unknown key", "missing here: id"]),
+        ("id: a\narms: [{dose: 2}]", ["x.yaml, arms[0].dose: unknown key", "missing here: dose_mg"]),
         ("arms: []", ["x.yaml, id: missing", "add it"]),
         ("id: a\nid: b", ["line 2", "stands twice"]),
         ("id: &a b\narms: *a", ["aliases"]),

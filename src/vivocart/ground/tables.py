@@ -288,17 +288,22 @@ def parse_document(text: str, document_type: type[DocumentT], *, name: str) -> D
 
 
 def _document_error(error: ValidationError, document_type: type[Document], name: str) -> InputError:
-    faults = error.errors()
+    # a misspelled key makes two faults, unknown and missing: the unknown one says more
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     fault = faults[0]
     place = ""
     for part in fault["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
     if fault["type"] == "extra_forbidden":
+        beside = [
+            f["loc"][-1] for f in faults if f["type"] == "missing" and f["loc"][:-1] == fault["loc"][:-1]
+        ]
         known = document_type.model_fields if len(fault["loc"]) == 1 else ()
-        problem, mend = (
-            "unknown key",
-            f"known keys: {', '.join(known)}" if known else "check the spelling or take it out",
-        )
+        problem, mend = "unknown key", "check the spelling or take it out"
+        if beside:
+            mend = f"missing here: {', '.join(str(key) for key in beside)}"
+        elif known:
+            mend = f"known keys: {', '.join(known)}"
     elif fault["type"] == "missing":
         problem, mend = "missing", "add it"
     else:

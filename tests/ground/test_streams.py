@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from vivocart.ground.errors import InputError
+from vivocart.ground.streams import normals, normals_at, uniforms, uniforms_at
+
+
+@given(
+    seed=st.integers(0, 2**63),
+    first=st.integers(0, 10**9),
+    count=st.integers(1, 60),
+    cut=st.integers(0, 60),
+    draws=st.integers(1, 9),
+)
+def test_chunks_equal_one_block(seed: int, first: int, count: int, cut: int, draws: int):
+    cut = min(cut, count)
+    block = uniforms(seed, "patients/age", first, count, draws=draws)
+    parts = [
+        uniforms(seed, "patients/age", first, cut, draws=draws),
+        uniforms(seed, "patients/age", first + cut, count - cut, draws=draws),
+    ]
+    np.testing.assert_array_equal(block, np.concatenate(parts))
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=30), st.integers(0, 2**40))
+def test_scattered_patients_get_their_own_numbers(patients: list[int], seed: int):
+    one_by_one = [uniforms(seed, "x", patient, 1)[0, 0] for patient in patients]
+    np.testing.assert_array_equal(uniforms_at(seed, "x", np.array(patients)), one_by_one)
+    np.testing.assert_array_equal(
+        normals_at(seed, "x", np.array(patients)),
+        [normals(seed, "x", patient, 1)[0, 0] for patient in patients],
+    )
+
+
+def test_streams_differ_and_are_uniform():
+    first, second = uniforms(1, "a", 0, 50_000)[:, 0], uniforms(1, "b", 0, 50_000)[:, 0]
+    assert stats.kstest(first, "uniform").pvalue > 1e-4
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.02
+    assert first.min() > 0
+    assert first.max() < 1
+    assert len(uniforms_at(1, "a", np.array([], dtype=np.int64))) == 0
+
+
+@pytest.mark.parametrize(
+    ("seed", "first", "count", "draws"), [(-1, 0, 1, 1), (1, -1, 1, 1), (1, 0, -1, 1), (1, 0, 1, 0)]
+)
+def test_negative_numbers_are_refused(seed: int, first: int, count: int, draws: int):
+    with pytest.raises(InputError, match="stream 'x'"):
+        uniforms(seed, "x", first, count, draws=draws)
+
+
+@pytest.mark.parametrize(("seed", "patients"), [(-1, [0, 10**6]), (1, [-5, 10**6])])
+def test_negative_patients_are_refused(seed: int, patients: list[int]):
+    with pytest.raises(InputError):
+        uniforms_at(seed, "x", np.array(patients))
