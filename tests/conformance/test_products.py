@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vivocart.ground import units
+from vivocart.model.load import load_model
 from vivocart.therapies.product import Product, load_products
 from vivocart.therapies.regimen import Regimen
 
@@ -50,3 +51,14 @@ def test_it_cites_and_owns_up(product: Product):
     assert product.records
     assert all(sentence.endswith(".") for sentence in product.assumed)
     assert product.id in str(usual(product))
+
+
+@pytest.mark.parametrize("product", PRODUCTS.values(), ids=PRODUCTS)
+def test_state_and_parameters_are_those_of_the_model(product: Product):
+    model = load_model()
+    assert product.state in model.system.state_ids
+    assert set(product.parameters) <= set(model.parameters)
+    for name, value in product.parameters.items():
+        row = model.parameters[name]
+        assert row.lower is None or value >= row.lower
+        assert row.upper is None or value <= row.upper
