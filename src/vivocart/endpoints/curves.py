@@ -27,32 +27,44 @@ def window_extremes(
     times: np.ndarray, values: np.ndarray, start: float, end: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value from ``start`` to ``end``, each of shape (n,), interpolated values at both ends included."""
-    inside = (times > start) & (times < end)
-    edges = [value_at(times, values, start), value_at(times, values, end)]
-    seen = np.column_stack([*edges, values[:, inside]])
-    return seen.min(axis=1), seen.max(axis=1)
+    inside = slice(int(np.searchsorted(times, start, "right")), int(np.searchsorted(times, end, "left")))
+    left, right = value_at(times, values, start), value_at(times, values, end)
+    lowest, highest = np.minimum(left, right), np.maximum(left, right)
+    if inside.stop > inside.start:
+        lowest = np.minimum(lowest, values[:, inside].min(axis=1))
+        highest = np.maximum(highest, values[:, inside].max(axis=1))
+    return lowest, highest
+
+
+def spells_below(
+    times: np.ndarray, values: np.ndarray, limit: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every unbroken spell below ``limit``: patient (row of ``values``), first day and last day, each of shape (n_spells,).
+
+    A patient's spells follow each other in time. A spell that is under way at the first or last output time begins or ends
+    there.
+    """
+    below = values < limit
+    began = below.copy()
+    began[:, 1:] &= ~below[:, :-1]
+    ended = below.copy()
+    ended[:, :-1] &= ~below[:, 1:]
+    row, first = np.nonzero(began)
+    _, last = np.nonzero(ended)  # in the same order: each spell has one beginning and one end
+    return row, _crossed(times, values, row, first - 1, limit), _crossed(times, values, row, last, limit)
 
 
 def days_below(times: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
     """Days spent below ``limit``, all spells together, shape (n,)."""
-    below, share = _below_and_crossing(values, limit)
-    left, right = below[:, :-1], below[:, 1:]
-    part = np.where(left & right, 1.0, np.where(left, share, np.where(right, 1.0 - share, 0.0)))
-    return part @ np.diff(times)
+    row, start, end = spells_below(times, values, limit)
+    return np.bincount(row, weights=end - start, minlength=len(values))
 
 
 def longest_days_below(times: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
     """Length in days of the longest unbroken spell below ``limit``, shape (n,); 0 if there is none."""
-    below, share = _below_and_crossing(values, limit)
+    row, start, end = spells_below(times, values, limit)
     longest = np.zeros(len(values))
-    running = np.zeros(len(values))
-    for k, step in enumerate(np.diff(times)):
-        left, right = below[:, k], below[:, k + 1]
-        # a spell grows by the whole step, by what precedes its end, or starts with what follows its beginning
-        grown = running + np.where(right, step, share[:, k] * step)
-        running = np.where(left, grown, np.where(right, (1.0 - share[:, k]) * step, 0.0))
-        longest = np.maximum(longest, running)
-        running = np.where(right, running, 0.0)
+    np.maximum.at(longest, row, end - start)
     return longest
 
 
@@ -81,23 +93,24 @@ def last_return(times: np.ndarray, values: np.ndarray, limit: float) -> np.ndarr
 
     0 if they never were below; infinite if they still are at the end.
     """
-    below, share = _below_and_crossing(values, limit)
-    index = below.shape[1] - 1 - np.argmax(below[:, ::-1], axis=1)  # last output time below
-    after = np.minimum(index + 1, below.shape[1] - 1)
-    rows = np.arange(len(values))
-    crossed = times[index] + share[rows, np.minimum(index, share.shape[1] - 1)] * (
-        times[after] - times[index]
-    )
-    return np.where(~below.any(axis=1), 0.0, np.where(below[:, -1], np.inf, crossed))
+    row, _, end = spells_below(times, values, limit)
+    day = np.zeros(len(values))
+    day[row] = end  # the last of a patient's spells is written last
+    return np.where(values[:, -1] < limit, np.inf, day)
 
 
-def _below_and_crossing(values: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each value is below, and at which share of each step the limit would be crossed."""
-    below = values < limit
-    return below, _crossing(values[:, :-1], values[:, 1:], limit)
+def _crossed(
+    times: np.ndarray, values: np.ndarray, row: np.ndarray, left: np.ndarray, limit: float
+) -> np.ndarray:
+    """Day of the crossing between output times ``left`` and the next, or the end of the record where there is no next."""
+    start = np.maximum(left, 0)
+    end = np.minimum(left + 1, len(times) - 1)
+    share = _crossing(values[row, start], values[row, end], limit)
+    return times[start] + share * (times[end] - times[start])
 
 
 def _crossing(left: np.ndarray, right: np.ndarray, limit: np.ndarray | float) -> np.ndarray:
+    """Share of a step at which its logarithm crosses that of ``limit``."""
     low, high = np.log(np.maximum(left, _FLOOR)), np.log(np.maximum(right, _FLOOR))
     difference = high - low
     flat = difference == 0.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -60,6 +60,7 @@ class Readings:
     regimen: Regimen
     rescues: pd.DataFrame
     first_infusion_day: float = 0.0
+    _shared: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False, compare=False)
 
     @property
     def n_patients(self) -> int:
@@ -132,6 +133,12 @@ class Readings:
         days = [self.dose_days[state] for state in CAR_DOSE_STATES if state in self.dose_days]
         return np.unique(np.concatenate(days)) if days else np.empty(0)
 
+    def shared(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """What ``compute`` gives, computed once for all endpoints that ask for it under this name."""
+        if name not in self._shared:
+            self._shared[name] = compute()
+        return self._shared[name]
+
     def first_rescue_day(self, product: str) -> np.ndarray:
         """Day of each patient's first rescue with ``product``, shape (n,); infinite if never given."""
         first = np.full(self.n_patients, np.inf)
@@ -161,10 +168,14 @@ def read(simulation: Simulation) -> tuple[Readings, np.ndarray]:
     arrays = {str(name): np.asarray(data[name].values, dtype=np.float64) for name in data.data_vars}
     complete = ~np.isin(patients, np.asarray(simulation.failures["patient"], dtype=patients.dtype))
     for values in arrays.values():
-        complete &= np.isfinite(values).all(axis=1)
+        # a sum is finite if all its terms are, and much cheaper to look at; a sum of huge values only costs the second look
+        with np.errstate(invalid="ignore", over="ignore"):
+            doubtful = ~np.isfinite(values.sum(axis=1))
+        complete[doubtful] &= np.isfinite(values[doubtful]).all(axis=1)
 
     def kept(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: np.asarray(array)[complete] for name, array in values.items()}
+        whole = bool(complete.all())
+        return {name: np.asarray(array) if whole else array[complete] for name, array in values.items()}
 
     day_zero = simulation.regimen.first_infusion_day
     dose_days: dict[str, list[float]] = {}

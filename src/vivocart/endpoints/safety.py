@@ -182,7 +182,7 @@ def crs_grade_max(readings: Readings) -> np.ndarray:
     Fever, hypotension and pressors follow the simulated cytokine signal against the patient's own thresholds, which are
     assumed.
     """
-    return crs_grade_over_time(readings).max(axis=1)
+    return readings.shared("crs_grade_max", lambda: crs_grade_over_time(readings).max(axis=1))
 
 
 @endpoint(id="crs_any", unit="1", label="CRS of any grade", family="safety", source=_ASTCT)

@@ -66,10 +66,17 @@ def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItemRow] 
         If the simulation ends before ``day``, or a driver or a threshold is missing.
     """
     readings.require_day(day)
-    entries = table or sledai_table()
+    if table is None:
+        return readings.shared(
+            f"sledai_items/{float(day)!r}", lambda: _present(readings, day, sledai_table())
+        )
+    return _present(readings, day, table)
+
+
+def _present(readings: Readings, day: float, entries: Sequence[SledaiItemRow]) -> np.ndarray:
     start = max(day - WINDOW_DAYS, float(readings.times[0]))
     extremes = {
-        driver: curves.window_extremes(readings.times, readings[driver], start, day)
+        driver: curves.window_extremes(readings.times, _by_time(readings, driver), start, day)
         for driver in {name for entry in entries for name in entry.driver}
     }
     present = np.zeros((readings.n_patients, len(entries)), dtype=bool)
@@ -82,6 +89,11 @@ def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItemRow] 
             lowest, highest = extremes[driver]
             present[:, column] |= highest > limit if entry.rule == "above" else lowest < limit
     return present
+
+
+def _by_time(readings: Readings, driver: str) -> np.ndarray:
+    """The driver with the values of one time side by side in memory: windows are read many times, each for all patients."""
+    return readings.shared(f"by_time/{driver}", lambda: np.asfortranarray(readings[driver]))
 
 
 def sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
