@@ -26,6 +26,7 @@ from vivocart.ground.errors import SimulationError
 from vivocart.ground.streams import uniforms
 
 MOST_EXECUTIONS = 10_000  # of events at one moment, before a storm is called
+_DRAWS = 1024  # random numbers made at a time
 
 
 @final
@@ -97,7 +98,8 @@ class EventQueue:
     seed: int = 0
     truths: list[bool] = field(default_factory=list[bool])
     pending: list[_Pending] = field(default_factory=list[_Pending])
-    executed: int = 0
+    draws: list[float] = field(default_factory=list[float])
+    drawn: int = 0
 
     @property
     def next_time(self) -> float:
@@ -126,7 +128,6 @@ class EventQueue:
             entry = self._first(due, time, states)
             self.pending.remove(entry)
             states = self._execute(entry, time, states)
-            self.executed += 1
             self._notice(time, states)
         raise SimulationError(
             f"events set each other off without end at time {time:g} (more than {MOST_EXECUTIONS} executions)"
@@ -168,8 +169,14 @@ class EventQueue:
                 best.append(entry)
         if len(best) == 1:
             return best[0]
-        draw = float(uniforms(self.seed, "events/order", self.executed, 1)[0, 0])
-        return best[int(draw * len(best))]
+        return best[int(self._draw() * len(best))]
+
+    def _draw(self) -> float:
+        """The next random number between 0 and 1."""
+        if not self.draws:
+            self.draws = uniforms(self.seed, "events/order", self.drawn, _DRAWS)[::-1, 0].tolist()
+            self.drawn += _DRAWS
+        return self.draws.pop()
 
     def _execute(self, entry: _Pending, time: float, states: list[float]) -> list[float]:
         values = entry.values

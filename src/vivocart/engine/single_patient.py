@@ -7,6 +7,7 @@ run of a small model, compiling is what takes the time.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -15,8 +16,8 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from vivocart.engine.compiled import CompiledSystem
 from vivocart.engine.batch import Batch, Kernels
+from vivocart.engine.compiled import CompiledSystem
 from vivocart.engine.events import EventFormulas, EventQueue, event_expressions, event_formulas
 from vivocart.engine.interpreter import Formulas, formulas
 from vivocart.engine.kernels import KERNELS, plan, write_module
@@ -29,6 +30,7 @@ from vivocart.ground.errors import SimulationError
 
 Numbers = NDArray[np.float64]
 _STEP_LIMIT, _TURN_LIMIT = 2_000_000, 100_000
+_PIECES = 200
 
 
 @final
@@ -107,9 +109,10 @@ def run_single(
     batch = begin(compiled.moving, given[:-1], (), start_time=start_time)
     _put(batch, queue.begin(start_time, first))
     values = np.empty((len(times), len(compiled.observables.roots)))
+    piece = _piece(compiled, start_time, times)
     for row, time in enumerate(times):
         while batch.time[0] < time or queue.next_time <= time:
-            until = min(time, queue.next_time)
+            until = min(time, queue.next_time, float(batch.time[0]) + piece)
             if until > batch.time[0]:
                 advance(
                     compiled.moving,
@@ -127,6 +130,18 @@ def run_single(
                 _put(batch, after)
         values[row] = compiled.observables(given, batch.state[0].tolist(), float(batch.time[0]))
     return values
+
+
+def _piece(compiled: SinglePatient, start_time: float, times: Sequence[float]) -> float:
+    """How far the patient moves at a time.
+
+    A condition is looked at twice a step: without a limit a system at rest, with long steps, would step over a condition
+    that holds for a moment.
+    """
+    layout = compiled.moving.layout
+    if not times or layout.n_conditions + layout.n_modes == 0:
+        return math.inf
+    return (times[-1] - start_time) / _PIECES or math.inf
 
 
 def _put(batch: Batch, states: list[float]) -> None:
