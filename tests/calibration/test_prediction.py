@@ -97,6 +97,20 @@ def test_a_range_predicts_both_its_ends():
     assert not predict(_observation("range", 3, lower=7.0, upper=30.0), values).is_inside
 
 
+def test_predictions_in_words():
+    values = np.tile([2.0, 3.0, 12.0], (50, 1))
+    texts = {
+        "maximum": ({"value": 5.0}, "12 (12 to 12)"),
+        "range": ({"lower": 1.0, "upper": 9.0}, "from 2 (2 to 2) to 12 (12 to 12)"),
+        "count": ({"value": 3.0}, "3 (3 to 3) of 3"),
+        "upper_bound": ({"value": 12.0}, "maximum 12 (12 to 12); 100 % of cohorts keep the bound"),
+    }
+    for statistic, (numbers, text) in texts.items():
+        assert predict(_observation(statistic, 3, **numbers), values).predicted_text == text
+    never = predict(_observation("median", 3, value=1.0), np.full((5, 3), np.inf))
+    assert never.predicted_text == "not reached (not reached to not reached)"
+
+
 def test_not_reached_stays_infinite():
     values = np.where(_uniform(10_000, 4) < 0.5, 3.0, np.inf)
     found = predict(_observation("maximum", 4, value=10.0), values).parts[0]

@@ -93,10 +93,15 @@ class Observation(Row):
         if self.n == 1:
             text = text.replace(" (all {n})", " (one patient)")
         numbers = {name: f"{number:.4g}" for name, number in self._numbers().items() if number is not None}
-        return text.format(unit=_UNIT_TEXTS.get(self.unit, f" {self.unit}"), n=self.n, **numbers)
+        return text.format(unit=unit_text(self.unit), n=self.n, **numbers)
 
     def _numbers(self) -> dict[str, float | None]:
         return {"value": self.value, "lower": self.lower, "upper": self.upper}
+
+
+def unit_text(unit: str) -> str:
+    """A unit as it follows a number in a sentence, with the blank before it; nothing for counts and scores."""
+    return _UNIT_TEXTS.get(unit, f" {unit}")
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from typing import final
 
 import numpy as np
 
-from vivocart.calibration.observations import Observation
+from vivocart.calibration.observations import Observation, unit_text
 from vivocart.endpoints.table import quantiles
 from vivocart.ground.errors import InputError
 from vivocart.ground.streams import uniforms
@@ -107,6 +107,21 @@ class Prediction:
         return self.parts[-1].high90
 
     @property
+    def predicted_text(self) -> str:
+        """The prediction in a few words: median and central 90 % of cohorts, both ends for a range, the share for a bound."""
+        unit = unit_text(self.observation.unit)
+        shown = [
+            f"{_number(part.median)} ({_number(part.low90)} to {_number(part.high90)})" for part in self.parts
+        ]
+        if self.observation.statistic == "range":
+            return f"from {shown[0]} to {shown[1]}{unit}"
+        if self.observation.statistic == "count":
+            return f"{shown[0]} of {self.observation.n}"
+        if self.observation.statistic in ("upper_bound", "lower_bound"):
+            return f"{self.parts[0].name} {shown[0]}{unit}; {100.0 * self.p:.0f} % of cohorts keep the bound"
+        return f"{shown[0]}{unit}"
+
+    @property
     def p(self) -> float:
         """As in :class:`PredictedStatistic`, of the first part."""
         return self.parts[0].p
@@ -186,6 +201,10 @@ def _part(name: str, statistic: np.ndarray, low: float, high: float) -> Predicte
         p=p,
         is_inside=bool(lowest <= high and low <= highest),
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "not reached"
 
 
 def _median(values: np.ndarray) -> np.ndarray:
