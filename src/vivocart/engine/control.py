@@ -62,11 +62,18 @@ def _look(m: Any, w: Any, lane: int) -> None:
 
 
 @_compiled
+def _soon(time: float) -> float:
+    """A moment so close after a time that no step can be taken to it."""
+    return time + 1e-14 * abs(time) + 1e-25
+
+
+@_compiled
 def _apply_actions(m: Any, w: Any, v: Any, lane: int) -> bool:
     """Boluses and changes of infusion rates that are due; says whether there were any."""
     last = get_whole(m.of_offsets, v[_PATIENT, lane] + 1)
     a = v[_ACTION, lane]
-    while a < last and get_real(m.of_action_time, a) <= w[m.time, lane]:
+    now = _soon(w[m.time, lane])
+    while a < last and get_real(m.of_action_time, a) <= now:
         target, value = get_whole(m.of_action_target, a), get_real(m.of_action_value, a)
         if get_whole(m.of_action_bolus, a):
             w[m.y + target, lane] += value
@@ -87,7 +94,7 @@ def _find_ahead(m: Any, w: Any, v: Any, lane: int) -> None:
         ahead = min(ahead, get_real(m.of_action_time, a))
     for i in range(m.n_time_boundaries):
         boundary = w[m.boundaries + i, lane]
-        if boundary > w[m.time, lane]:
+        if boundary > _soon(w[m.time, lane]):
             ahead = min(ahead, boundary)
     w[m.ahead, lane] = ahead
 
@@ -424,7 +431,8 @@ def run_block(record: Any, absolute: Any, first: int, last: int) -> None:
         live = 0
         for lane in range(m.lanes):
             while v[_PATIENT, lane] < 0 and following < last:
-                if get_whole(m.of_status, following) <= _STOPPED:
+                status = get_whole(m.of_status, following)
+                if status <= _STOPPED and not (m.stop_after_outputs and status == _END):
                     _enter(m, w, v, lane, following)
                 following += 1
             live += v[_PATIENT, lane] >= 0

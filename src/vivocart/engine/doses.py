@@ -74,6 +74,41 @@ def same_doses(n_patients: int, rows: list[tuple[float, float, int, Any]]) -> Do
     )
 
 
+def part_of(doses: Doses, first: int, last: int) -> Doses:
+    """Doses of patients ``first`` to ``last - 1``."""
+    rows = slice(int(doses.offsets[first]), int(doses.offsets[last]))
+    return Doses(
+        offsets=doses.offsets[first : last + 1] - doses.offsets[first],
+        time=doses.time[rows],
+        duration=doses.duration[rows],
+        state=doses.state[rows],
+        amount=doses.amount[rows],
+    )
+
+
+def append_doses(doses: Doses, patient: Indices, more: Doses) -> Doses:
+    """Doses with one more for each of the patients named (each at most once); ``more.offsets`` is not looked at."""
+    counts = np.diff(doses.offsets)
+    counts[patient] += 1
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    new = offsets[patient + 1] - 1
+    old = np.ones(int(offsets[-1]), np.bool_)
+    old[new] = False
+
+    def merged(kind: type, before: Any, added: Any) -> Any:
+        values = np.empty(len(old), kind)
+        values[old], values[new] = before, added
+        return values
+
+    return Doses(
+        offsets=offsets,
+        time=merged(float, doses.time, more.time),
+        duration=merged(float, doses.duration, more.duration),
+        state=merged(np.int64, doses.state, more.state),
+        amount=merged(float, doses.amount, more.amount),
+    )
+
+
 def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], state_ids: tuple[str, ...]) -> None:
     """Refuses doses that cannot be given.
 

@@ -32,6 +32,7 @@ What holds between calls:
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +45,8 @@ from numpy.typing import ArrayLike, NDArray
 from vivocart.engine.batch import Batch, Settings, make_record
 from vivocart.engine.compiled import CompiledSystem, compile_system
 from vivocart.engine.control import record_block, run_block, truth_block
-from vivocart.engine.doses import Doses, check_doses, expand_doses, no_doses, same_doses
+from vivocart.engine.doses import Doses, check_doses, expand_doses, no_doses, part_of, same_doses
+from vivocart.engine.rounds import run_rounds
 from vivocart.engine.status import FAILED, REASONS, Failure, Status
 from vivocart.ground.errors import InputError
 
@@ -237,8 +239,9 @@ def solve(
     """
     p = check_parameters(compiled, parameters)
     t = check_times(times, start_time)
-    n = len(p)
-    batch = begin(compiled, p, t, doses=doses, start_time=start_time)
+    n, at, triggers = len(p), compiled.layout, compiled.triggers
+    given = doses if doses is not None else no_doses(n)
+    check_doses(given, n, compiled.dosed, compiled.system.state_ids)
     absolute = check_atol(atol, compiled)
     settings = Settings(
         until=np.inf,
@@ -247,23 +250,33 @@ def solve(
         turn_limit=int(turn_limit),
         stop_after_outputs=True,
     )
-    width = block or max(1, min(_BLOCK, -(-n // (4 * (threads or os.cpu_count() or 1)))))
-
-    record = make_record(compiled.kernels, compiled.layout, settings, batch)
+    workers = threads or os.cpu_count() or 1
+    width = block or max(1, min(_BLOCK, -(-n // (4 * workers))))
+    most = max((trigger.max_count for trigger in triggers), default=0)
+    values = np.full((n, len(t), at.n_observables), np.nan)
+    status, steps = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    given_times = np.full((n, len(triggers), most), np.nan)
+    failures: list[list[Failure]] = [[] for _ in range(-(-n // width))]
 
     def work(first: int) -> None:
-        run_block(record, absolute, first, min(n, first + width))
+        part = slice(first, min(n, first + width))
+        own = part_of(given, first, part.stop)
+        batch = begin(compiled, p[part], t, doses=own, start_time=start_time, values=values[part])
+        batch = run_rounds(compiled, batch, own, absolute, settings, given_times[part])
+        status[part], steps[part] = batch.status, batch.steps
+        failures[first // width] = [
+            dataclasses.replace(f, patient=f.patient + first) for f in failures_of(compiled, batch)
+        ]
 
     _in_threads(work, range(0, n, width), threads, on_progress=on_progress, width=width, total=n)
-    most = max((trigger.max_count for trigger in compiled.triggers), default=0)
     return Solution(
-        values=batch.values,
-        status=batch.status,
-        failures=failures_of(compiled, batch),
-        steps=batch.steps,
+        values=values,
+        status=status,
+        failures=tuple(failure for part in failures for failure in part),
+        steps=steps,
         observable_ids=compiled.observable_ids,
-        doses_given=np.zeros((n, len(compiled.triggers)), np.int64),
-        dose_times=np.full((n, len(compiled.triggers), most), np.nan),
+        doses_given=np.isfinite(given_times).sum(axis=2),
+        dose_times=given_times,
     )
 
 

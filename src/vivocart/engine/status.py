@@ -31,8 +31,8 @@ REASONS: dict[Status, tuple[str, str]] = {
         "the state grows without bound or its rate jumps: check this patient's parameters, or loosen rtol and atol",
     ),
     Status.NOT_FINITE: (
-        "a rate is not a number or infinite however small the step",
-        "look for a division by zero, or a logarithm or root of a negative number, in the rates of this state",
+        "a state or its rate is infinite or not a number, however small the step",
+        "look for growth without bound, a division by zero, or a logarithm or root of a negative number, in the rates of this state",
     ),
     Status.TRIGGER_STORM: (
         "conditions turned on and off too often",
