@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivocart.ground.errors import InputError
-from vivocart.scenarios.scenario import Scenario, parse_arm, read_scenario, scenario_from
+from vivocart.ground.tables import parse_document
+from vivocart.scenarios.scenario import ArmRequest, Scenario, parse_arm, read_scenario
 
 
 def test_yaml_round_trip(tmp_path: Path):
-    asked = scenario_from(
-        {"arms": [{"regimen": "HN2301 4 mg x 3 every 3 d", "label": "high"}], "n_patients": 50, "seed": 3},
-        where="test",
-    )
+    arm = ArmRequest(regimen="HN2301 4 mg x 3 every 3 d", label="high")
+    asked = Scenario(arms=(arm,), n_patients=50, seed=3)
     path = tmp_path / "scenario.yaml"
     path.write_text(asked.to_yaml(), encoding="utf-8")
     assert read_scenario(path) == asked
@@ -27,10 +26,8 @@ def test_yaml_round_trip(tmp_path: Path):
     st.lists(st.floats(0.5, 30), unique=True).map(sorted),
 )
 def test_every_scenario_survives_yaml(n: int, seed: int, days: float, intervals: list[float]):
-    import yaml
-
     asked = Scenario(study="hn2301", n_patients=n, seed=seed, days=days, intervals=tuple(intervals))
-    assert scenario_from(yaml.safe_load(asked.to_yaml()), where="test") == asked
+    assert parse_document(asked.to_yaml(), Scenario, name="test") == asked
 
 
 def test_an_arm_with_and_without_a_name():
@@ -44,36 +41,34 @@ def test_an_arm_with_and_without_a_name():
     ("text", "said"),
     [
         ("study: [hn2301", "not YAML"),
-        ("- study: hn2301", "expected keys such as 'study: hn2301', found a list"),
-        ("", "found an empty file"),
-        ("study: hn2301\npatients: 5", "patients: unknown key (found '5'); keys: study, arms, n_patients"),
+        ("study: hn2301\nseed: {1\n", "scenario.yaml, line 3"),
+        ("- study: hn2301", "the file holds no keys; it needs: study, arms"),
+        ("", "the file holds no keys"),
+        ("study: hn2301\npatients: 5", "patients: unknown key; known keys: study, arms, n_patients"),
         ("study: hn2301\nn_patients: many", "n_patients: Input should be a valid integer"),
-        ("study: hn2301\nn_patients: 0", "n_patients: Input should be greater than or equal to 1 (found '0')"),
+        (
+            "study: hn2301\nn_patients: 0",
+            "n_patients: Input should be greater than or equal to 1 (found '0')",
+        ),
         ("study: hn2301\nseed: -1", "seed: "),
         ("study: hn2301\ndays: .nan", "days: "),
         ("study: hn2301\nintervals: [3, 2]", "intervals: write the intervals in ascending order"),
         ("n_patients: 5", "name either a study or at least one arm"),
         ("study: hn2301\narms: [{regimen: HN2301 4 mg}]", "name either a study or at least one arm"),
-        ("arms: [{label: x}]", "arms[0].regimen: is missing; expected: regimen as a sentence"),
-        ("arms: [{regimen: HN2301 4 mg, dose: 3}]", "arms[0].dose: unknown key (found '3'); keys: regimen, label"),
+        ("arms: [{label: x}]", "arms[0].regimen: missing"),
+        ("arms: [{regimen: HN2301 4 mg, dose: 3}]", "arms[0].dose: unknown key"),
+        ("arms: [{regimen: a}, {regimen: a}]", "two arms bear the same name"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_file_is_named_with_place_and_mend(tmp_path: Path, text: str, said: str):
     path = tmp_path / "scenario.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as caught:
         read_scenario(path)
     message = str(caught.value)
-    assert message.startswith(str(path))
+    assert "scenario.yaml" in message
     assert said in message
     assert "\n" not in message
-
-
-def test_broken_yaml_names_line_and_column(tmp_path: Path):
-    path = tmp_path / "scenario.yaml"
-    path.write_text("study: hn2301\nseed: {1\n")
-    with pytest.raises(InputError, match=r"scenario\.yaml, line \d+, column \d+: not YAML"):
-        read_scenario(path)
 
 
 def test_a_missing_file():

@@ -30,10 +30,14 @@ def test_numbers_keep_twelve_digits(value: float):
 
 def _endpoints() -> pd.DataFrame:
     table = pd.DataFrame(
-        {"flag": [0.0, 1.0, 1.0, np.nan], "grade": [0.0, 1.0, 0.0, 1.0], "days": [1.0, 2.0, np.inf, np.nan]},
+        {
+            "flag": [0.0, 1.0, 1.0, np.nan],
+            "crs_grade_max": [0.0, 1.0, 0.0, 1.0],
+            "days": [1.0, 2.0, np.inf, np.nan],
+        },
         index=pd.Index(range(4), name="patient"),
     )
-    table.attrs["units"] = {"flag": "1", "grade": "1", "days": "d"}
+    table.attrs["units"] = {"flag": "1", "crs_grade_max": "1", "days": "d"}
     table.attrs["labels"] = {name: name for name in table.columns}
     table.attrs["families"] = dict.fromkeys(table.columns, "safety")
     table.attrs["n_failed"] = 0
@@ -42,7 +46,7 @@ def _endpoints() -> pd.DataFrame:
 
 def test_flags_are_told_from_grades_and_numbers():
     table = endpoint_table(_endpoints()).set_index("endpoint")
-    assert dict(table["is_flag"]) == {"flag": True, "grade": False, "days": False}
+    assert dict(table["is_flag"]) == {"flag": True, "crs_grade_max": False, "days": False}
     assert table.at["flag", "mean"] == pytest.approx(2 / 3)
     assert table.at["days", "not_reached"] == 1
 

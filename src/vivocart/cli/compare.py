@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,11 @@ from vivocart.cli.options import (
 from vivocart.cli.printing import print_json
 from vivocart.cli.progress import progress
 from vivocart.cli.simulate import print_endpoints
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vivocart.decisions.compare import Comparison
 
 
 @click.command(
@@ -77,16 +83,12 @@ def compare(
         require_writable(out.absolute().parent)
     model = load_model()
     patients = VirtualPopulation.sample(model, n_patients=n_patients, seed=seed)
-    with progress("simulating", quiet=quiet or as_json) as on_progress:
+    with progress("simulating", quiet=quiet or as_json) as (on_progress, _):
         compared = run(model, regimens, patients, days=days, threads=threads, on_progress=on_progress)
-    tables = {label: endpoint_table(compared.endpoints[label]) for label in regimens}
+    tables = {label: endpoint_table(_of_arm(compared, label)) for label in regimens}
     if out is not None:
-        import pandas as pd
-
         with replace_file(out) as partial:
-            pd.concat(compared.endpoints, names=["arm", "patient"]).reset_index().to_parquet(
-                partial, index=False
-            )
+            compared.endpoints.reset_index().to_parquet(partial, index=False)
     if as_json:
         print_json(
             {
@@ -102,3 +104,10 @@ def compare(
         )
         if out is not None:
             click.echo(f"Endpoints: {out}")
+
+
+def _of_arm(compared: Comparison, arm: str) -> pd.DataFrame:
+    """Endpoints of one arm with what :func:`endpoint_table` reads beside them."""
+    table = compared.endpoints.loc[arm]
+    table.attrs.update(compared.endpoints.attrs, n_failed=int((compared.failures["arm"] == arm).sum()))
+    return table

@@ -17,18 +17,17 @@ from vivocart.cli.printing import print_json
 @json_option
 def doctor(*, as_json: bool) -> None:
     """Say what this machine has: versions, processor, threads, cache folder, compiled kernels."""
-    import os
     import platform
 
     from vivocart.ground.provenance import current_versions
-    from vivocart.simulation.machine import kernel_cache
+    from vivocart.simulation.machine import kernel_cache, thread_count
 
     cache = kernel_cache()
     found = {
         "versions": current_versions(),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
-        "threads": os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count(),
+        "threads": thread_count(),
         "cache": {"folder": str(cache.folder), "is_writable": cache.is_writable, "kernels": cache.n_kernels},
     }
     if as_json:

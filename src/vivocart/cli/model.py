@@ -15,6 +15,7 @@ from vivocart.cli.printing import print_issues, print_json, print_table
         "vivocart model show --module lnp",
         "vivocart model check",
         "vivocart model export --format sbml --out vivocart.xml",
+        "vivocart model run my-model.xml --until 100 --set k=0.1",
     )
 )
 def model() -> None:
@@ -113,3 +114,52 @@ def export(*, format_: str, out: Path | None) -> None:
     with replace_file(out) as partial:
         partial.write_text(text, encoding="utf-8")
     click.echo(f"{format_}: {out}")
+
+
+@model.command()
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--until", type=float, required=True, help="Last time, in the model's own unit of time.")
+@click.option(
+    "--points", type=click.IntRange(min=2), default=101, show_default=True, help="Number of output times."
+)
+@click.option(
+    "--set",
+    "values",
+    multiple=True,
+    metavar="ID=VALUE",
+    help="Value of a parameter other than the file's. Repeat it.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="CSV to write; stdout unless given.",
+)
+def run(*, path: Path, until: float, points: int, values: tuple[str, ...], out: Path | None) -> None:
+    """Simulate any SBML or Antimony FILE once and print its states over time as CSV."""
+    import numpy as np
+
+    from vivocart.model.load import load_model
+    from vivocart.scenarios.files import replace_file
+    from vivocart.simulation.run_model import run_model
+
+    system = load_model(path).system
+    given = dict(_assignment(text) for text in values)
+    text = run_model(system, list(np.linspace(0.0, until, points)), parameters=given).to_csv()
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    with replace_file(out) as partial:
+        partial.write_text(text, encoding="utf-8")
+    click.echo(f"csv: {out}")
+
+
+def _assignment(text: str) -> tuple[str, float]:
+    name, separator, value = text.partition("=")
+    try:
+        if separator:
+            return name.strip(), float(value)
+    except ValueError:
+        pass
+    raise click.UsageError(f"--set {text}: write ID=VALUE with a number, such as --set k=0.1")

@@ -10,31 +10,32 @@ from contextlib import contextmanager
 import click
 
 OnProgress = Callable[[int, int], None]
+OnMessage = Callable[[str], None]
 _PLAIN_STEPS = 10  # lines in all when stderr is a file
 
 
 @contextmanager
-def progress(label: str, *, quiet: bool) -> Generator[OnProgress | None]:
-    """A callback ``on_progress(done, total)`` that shows how far the work is and how long it will take.
+def progress(label: str, *, quiet: bool) -> Generator[tuple[OnProgress | None, OnMessage | None]]:
+    """Two callbacks: ``on_progress(done, total)`` shows how far the work is and the time left, ``on_message`` a sentence.
 
     Parameters
     ----------
     label
         What is being done, in a word or two.
     quiet
-        Show nothing; the callback is then None.
+        Show nothing; the callbacks are then None.
     """
     if quiet:
-        yield None
+        yield None, None
     elif sys.stderr.isatty():
-        with _bar(label) as on_progress:
-            yield on_progress
+        with _bar(label) as callbacks:
+            yield callbacks
     else:
-        yield _lines(label)
+        yield _lines(label), lambda text: click.echo(text, err=True)
 
 
 @contextmanager
-def _bar(label: str) -> Generator[OnProgress]:
+def _bar(label: str) -> Generator[tuple[OnProgress, OnMessage]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -47,7 +48,11 @@ def _bar(label: str) -> Generator[OnProgress]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def on_progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield on_progress, lambda text: bar.console.print(text, markup=False, highlight=False)
 
 
 def _lines(label: str) -> OnProgress:

@@ -16,7 +16,7 @@ from vivocart.cli.options import (
     seed_option,
     threads_option,
 )
-from vivocart.cli.printing import number, print_json, print_table
+from vivocart.cli.printing import print_json, print_table
 from vivocart.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     Prints the infusions and the endpoints (median, 5 to 95 % of patients). FILE receives a row for each patient and
     time, with a column for each observable.
     """
-    from vivocart.endpoints import endpoints
+    from vivocart.endpoints.table import endpoints
     from vivocart.model.load import load_model
     from vivocart.patients.population import VirtualPopulation
     from vivocart.scenarios.files import replace_file, require_writable
@@ -106,8 +106,16 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
         require_writable(out.absolute().parent)
     model = load_model()
     patients = VirtualPopulation.sample(model, n_patients=n_patients, seed=seed)
-    with progress("simulating", quiet=quiet or as_json) as on_progress:
-        simulation = run(model, regimen, patients, days=days, threads=threads, on_progress=on_progress)
+    with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
+        simulation = run(
+            model,
+            regimen,
+            patients,
+            days=days,
+            threads=threads,
+            on_progress=on_progress,
+            on_message=on_message,
+        )
     table = endpoint_table(endpoints(simulation))
     if out is not None:
         with replace_file(out) as partial:
@@ -133,20 +141,21 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
 
 def print_endpoints(title: str, tables: dict[str, pd.DataFrame]) -> None:
     """Endpoints of one or several arms side by side: median (5 to 95 % of patients), or the share of patients."""
-    names = list(tables)
-    first = tables[names[0]].set_index("endpoint")
+    from vivocart.report.words import as_printed, in_print, summary_cell
+
+    first, *_ = tables.values()
+    by_arm = {name: table.set_index("endpoint", drop=False) for name, table in tables.items()}
     rows = [
         (
-            f"{first.at[endpoint, 'label']}",
-            str(first.at[endpoint, "unit"]),
-            *(_cell(tables[name].set_index("endpoint").loc[endpoint]) for name in names),
+            in_print(str(row["label"])),
+            ""
+            if row["is_flag"]
+            else as_printed(str(row["endpoint"]), str(row["label"]), str(row["unit"]))[1],
+            *(
+                summary_cell(table.loc[row["endpoint"]].to_dict()) if row["endpoint"] in table.index else "–"
+                for table in by_arm.values()
+            ),
         )
-        for endpoint in first.index
+        for row in first.to_dict(orient="records")
     ]
-    print_table(title, ("endpoint", "unit", *(name or "median (5 to 95 %)" for name in names)), rows)
-
-
-def _cell(row: pd.Series) -> str:
-    if row["is_flag"]:
-        return f"{100 * row['mean']:.0f} % of patients"
-    return f"{number(row['median'])} ({number(row['q05'])} to {number(row['q95'])})"
+    print_table(title, ("endpoint", "unit", *(name or "median (5 to 95 %)" for name in tables)), rows)

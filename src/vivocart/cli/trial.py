@@ -15,7 +15,7 @@ from vivocart.cli.options import (
     seed_option,
     threads_option,
 )
-from vivocart.cli.printing import number, print_json, print_table
+from vivocart.cli.printing import print_json, print_table
 from vivocart.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def trial(
 
     folder = out or Path("results") / study
     require_writable(folder)
-    with progress("simulating", quiet=quiet or as_json) as on_progress:
+    with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
         result = run_trial(
             study,
             n_patients=n_patients,
@@ -80,6 +80,7 @@ def trial(
             interval_days=interval_days,
             threads=threads,
             on_progress=on_progress,
+            on_message=on_message,
         )
     write_trial(result, folder)
     if as_json:
@@ -89,13 +90,15 @@ def trial(
 
 
 def _print_result(result: TrialResult, folder: Path) -> None:
+    from vivocart.report.words import number, unit_words
+
     rows = [
         (
             row.label,
             row.arm,
             row.observed_text,
             row.predicted_text
-            or f"{number(row.predicted_median)} ({number(row.low90)} to {number(row.high90)}) {row.unit}",
+            or f"{number(row.predicted_median)} ({number(row.low90)} to {number(row.high90)}) {unit_words(row.unit)}",
             ("inside" if row.is_inside else "outside") if row.is_predicted else "not predicted",
         )
         for row in result.comparison
@@ -110,7 +113,7 @@ def _print_result(result: TrialResult, folder: Path) -> None:
         click.echo(
             f"{failed} virtual patients could not be integrated; they are listed in the report and in no statistic"
         )
-    click.echo(
-        f"For research, not for treatment decisions. The dosing interval ({result.interval_days:g} d) is a scenario."
-    )
+    click.echo("For research, not for treatment decisions.")
+    if result.interval_days is not None:
+        click.echo(f"The dosing interval, {result.interval_days:g} d, is a scenario: it was not published.")
     click.echo(f"Report: {folder / 'report.html'}")

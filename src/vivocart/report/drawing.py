@@ -105,10 +105,11 @@ def _short(number: re.Match[str]) -> str:
     return f"{float(number.group()):.2f}".rstrip("0").rstrip(".")
 
 
-def frame(axes: Axes, label: str, arm: ArmResult, interval_days: float) -> None:
+def frame(axes: Axes, label: str, arm: ArmResult, interval_days: float | None) -> None:
     """Axis words, infusion ticks and the sentence that says when the infusions were."""
     axes.set_title(label, loc="left", fontsize=9.5, fontweight="bold", pad=20)
-    shown = f"{infusion_words(arm)}; interval {interval_days:g} d is a scenario"
+    scenario = f"; interval {interval_days:g} d is a scenario" if interval_days is not None else ""
+    shown = infusion_words(arm) + scenario
     axes.annotate(
         f"▼ {shown}",
         (0, 1),

@@ -147,7 +147,8 @@ def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
                 f"{row.interval_days:g} d {plain_number(factor * row.median)}" for row in chosen.itertuples()
             )
         )
-    axes.axvline(result.interval_days, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    if result.interval_days is not None:
+        axes.axvline(result.interval_days, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_title(f"{label}{f', {unit}' if unit else ''}", loc="left", fontsize=9.5, fontweight="bold")
     axes.set_xlabel("days from one infusion to the next (scenario)")
     axes.set_ylim(bottom=0)

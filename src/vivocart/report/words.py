@@ -52,7 +52,8 @@ def number(value: float | None) -> str:
         return "not reached"
     if abs(value) >= 10 or float(value).is_integer():
         return f"{value:,.0f}"
-    digits = max(0, 1 - math.floor(math.log10(abs(value))))
+    rounded = float(f"{value:.2g}")  # 0.999 is 1.0, not 1.00
+    digits = max(0, 1 - math.floor(math.log10(abs(rounded))))
     return f"{value:.{digits}f}"
 
 
@@ -63,7 +64,7 @@ def exact(value: float) -> str:
 
 def as_printed(endpoint: str, label: str, unit: str) -> tuple[float, str]:
     """Factor and unit in which an endpoint is printed: a share of something is shown in percent."""
-    is_share = unit == "1" and "share" in label.lower() and "grade" not in endpoint
+    is_share = unit == "1" and "share" in label.lower() and "grade_max" not in endpoint
     return (100.0, "%") if is_share else (1.0, unit_words(unit))
 
 
@@ -101,6 +102,8 @@ def summary_cell(row: Mapping[str, Any]) -> str:
     """One endpoint of one arm: median (5 to 95 % of patients), or the share of patients for a flag."""
     if row["is_flag"]:
         return f"{number(100 * row['mean'])} % of patients"
+    if math.isnan(row["median"]):
+        return "–"
     factor, _ = as_printed(row["endpoint"], row["label"], row["unit"])
     middle, low, high = (number(factor * row[name]) for name in ("median", "q05", "q95"))
     return f"{middle} ({low} to {high})"

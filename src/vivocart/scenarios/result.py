@@ -131,7 +131,7 @@ class TrialResult:
         Columns ``arm, interval_days, endpoint, label, unit, q05, median, q95``: how headline endpoints change when the
         infusions are given closer together or further apart.
     interval_days
-        The interval of ``arms``; a scenario, not a published number.
+        The interval of ``arms`` where it is a scenario because the source did not publish it; None where it did.
     assumptions
         A row for each parameter of the model: ``parameter_id, kind, value, unit, note, weight, weight_endpoint``, where
         ``weight`` says how much the headline endpoints move when the parameter moves within its uncertainty and
@@ -141,7 +141,7 @@ class TrialResult:
     study: Study
     seed: int
     n_patients: int
-    interval_days: float
+    interval_days: float | None
     arms: tuple[ArmResult, ...]
     intervals: pd.DataFrame
     comparison: tuple[ComparisonRow, ...]

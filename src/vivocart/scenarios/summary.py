@@ -31,7 +31,7 @@ def summary(result: TrialResult) -> dict[str, Any]:
         "seed": result.seed,
         "n_patients": result.n_patients,
         "interval_days": result.interval_days,
-        "interval_is_scenario": True,
+        "interval_is_scenario": result.interval_days is not None,
         "model_hash": result.provenance.model_hash,
         "arms": [_arm(arm) for arm in result.arms],
         "comparison": [_comparison(row) for row in result.comparison],
@@ -59,7 +59,9 @@ def endpoint_table(endpoints: pd.DataFrame) -> pd.DataFrame:
 
 def _is_flag(name: str, values: np.ndarray, unit: str) -> bool:
     known = values[~np.isnan(values)]
-    return unit == "1" and "grade" not in name and known.size > 0 and bool(np.isin(known, (0.0, 1.0)).all())
+    return (
+        unit == "1" and "grade_max" not in name and known.size > 0 and bool(np.isin(known, (0.0, 1.0)).all())
+    )
 
 
 def kinds(assumptions: pd.DataFrame) -> dict[str, int]:
