@@ -108,7 +108,7 @@ class Prediction:
 
     @property
     def predicted_text(self) -> str:
-        """The prediction in a few words: median and central 90 % of cohorts, both ends for a range, the share for a bound."""
+        """The prediction in a few words: median and central 90 %, both ends of a range, the share that keeps a bound."""
         unit = unit_text(self.observation.unit)
         shown = [
             f"{_number(part.median)} ({_number(part.low90)} to {_number(part.high90)})" for part in self.parts
