@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,10 +123,3 @@ def test_shipped_model_gets_finite_positive_parameters_within_limits():
             assert (values > 0).all(), name
     varying = {row.id for row in model.parameters.values() if row.distribution != "none" and row.spread}
     assert varying <= set(population.parameters)
-
-
-def test_many_patients_take_seconds():
-    model = load_model()
-    before = time.process_time()
-    VirtualPopulation.sample(model, n_patients=20_000, seed=1, criteria=NCT06801119).parameter_matrix(model)
-    assert time.process_time() - before < 6  # about 0.5 s; far above what a busy machine adds
