@@ -6,7 +6,7 @@ import datetime
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivocart.evidence import library
@@ -282,12 +282,14 @@ odd_records = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(odd_records, st.sampled_from(sorted(STYLES)))
 def test_any_record_gives_a_clean_line(record, style):
     text = STYLES[style](record)
     assert text == text.strip()
-    for flaw in ("  ", "..", " .", " ,", ",,", ";.", ":.", "()", "( ", "None", "[]", "“”", ";;", ", ,"):
-        assert flaw not in text.replace("et al..", "et al.?"), (flaw, text)
+    for flaw in ("  ", "..", " .", " ,", ",,", ";.", ":.", "()", "( ", "[]", "“”", ";;", ", ,"):
+        assert flaw not in text, (flaw, text)
+    assert not text.startswith((".", ",", ":", ";")), text
     if style != "short" and record.doi:
         assert record.doi in text
     if style in ("ama", "nlm") and record.authors:
@@ -295,6 +297,7 @@ def test_any_record_gives_a_clean_line(record, style):
         assert text.startswith(first.literal or first.family)
 
 
+@settings(deadline=None)
 @given(odd_records)
 def test_the_short_form_is_never_empty(record):
     assert short(record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivocart.evidence import library
@@ -59,6 +59,7 @@ def test_coverage_reads_as_one_line():
     )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1), st.lists(st.sampled_from(sorted(library.quantities())), max_size=4))
 )

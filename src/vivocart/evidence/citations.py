@@ -122,13 +122,14 @@ def _nlm_authors(record: Record) -> str:
 
 
 def _nlm_language(record: Record) -> str:
-    foreign = [LANGUAGES.get(code, code) for code in record.languages if code != "eng"]
-    return f"{', '.join(foreign)}." if foreign else ""
+    if set(record.languages) <= {"eng"}:
+        return ""
+    return f"{', '.join(LANGUAGES.get(code, code) for code in record.languages)}."
 
 
 def _nlm_notices(record: Record) -> list[str]:
     return [
-        f"{_NOTICES[correction.kind]}: {_stopped(correction.reference)}"
+        f"{_NOTICES[correction.kind]}: {_stopped(re.sub('[;:]+$', '', correction.reference))}"
         for correction in record.corrections
         if correction.kind in _NOTICES and correction.reference
     ]
@@ -272,11 +273,10 @@ def _mla_source(record: Record) -> str:
         day = _mla_day(record)
         named = _sentences(journal, volume, "" if record.is_ahead_of_print and not volume else locator)
         if record.is_ahead_of_print and not volume and locator:
-            named = f"{journal}, {locator}"
-        return f"{named}. {day}" if day else named
+            named = ", ".join(part for part in (journal, locator) if part)
+        return _sentences(_stopped(named), day) if day else named
     year = f"({record.year})" if record.year else ""
-    named = _sentences(journal, volume, year)
-    return f"{named}: {locator}" if locator else named
+    return ": ".join(part for part in (_sentences(journal, volume, year), locator) if part)
 
 
 def mla(record: Record) -> str:

@@ -8,7 +8,8 @@ from vivocart.evidence.records import Author
 
 #: NLM language codes (MARC) to the words that a citation prints; a code that is missing here is printed as it stands.
 LANGUAGES: Mapping[str, str] = {
-    "ara": "Arabic", "bul": "Bulgarian", "chi": "Chinese", "cze": "Czech", "dan": "Danish", "dut": "Dutch", "fin": "Finnish",
+    "ara": "Arabic", "bul": "Bulgarian", "chi": "Chinese", "cze": "Czech", "dan": "Danish", "dut": "Dutch",
+    "eng": "English", "fin": "Finnish",
     "fre": "French", "ger": "German", "gre": "Greek, Modern", "heb": "Hebrew", "hrv": "Croatian", "hun": "Hungarian",
     "ice": "Icelandic", "ita": "Italian", "jpn": "Japanese", "kor": "Korean", "lit": "Lithuanian", "nor": "Norwegian",
     "per": "Persian", "pol": "Polish", "por": "Portuguese", "rum": "Romanian", "rus": "Russian", "slo": "Slovak",

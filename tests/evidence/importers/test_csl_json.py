@@ -15,6 +15,7 @@ from vivocart.evidence.importers.csl_json import (
     to_csl,
     write_csl_json,
 )
+from vivocart.evidence.importers.pubmed_xml import read_pubmed_xml
 from vivocart.ground.errors import InputError
 
 
@@ -76,10 +77,27 @@ def test_dates_in_parts(text, parts):
 
 
 @pytest.mark.parametrize(
-    ("given", "initials"), [("Gao-Feng", "GF"), ("Ze Xiu", "ZX"), ("Qian", "Q"), ("", ""), ("R. T.", "RT")]
+    ("given", "initials"),
+    [
+        ("Gao-Feng", "GF"),
+        ("Ze Xiu", "ZX"),
+        ("Chris Ka-Pun", "CK"),
+        ("Michel H J", "MHJ"),
+        ("Qian", "Q"),
+        ("", ""),
+        ("R. T.", "RT"),
+    ],
 )
 def test_initials_are_those_of_nlm(given, initials):
     assert initials_of(given) == initials
+
+
+def test_initials_agree_with_nlm_for_nearly_all_real_authors(suites):
+    records = read_pubmed_xml((suites / "pubmed" / "xml" / "cases.xml").read_bytes()).records
+    people = [author for record in records for author in record.authors if author.given]
+    agree = sum(initials_of(author.given) == author.initials for author in people)
+    assert len(people) > 200
+    assert agree >= 0.98 * len(people)
 
 
 FAULTS = [

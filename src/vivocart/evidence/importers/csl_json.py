@@ -197,11 +197,11 @@ def _affiliation(number: Any, affiliations: Sequence[str], where: str) -> str:
 
 
 def initials_of(given: str) -> str:
-    """Initials as NLM writes them: ``Gao-Feng`` gives ``GF``, ``Ze Xiu`` gives ``ZX``; at most two are kept."""
-    letters = [
-        part[0].upper() for part in given.replace("-", " ").replace(".", " ").split() if part[0].isalpha()
-    ]
-    return "".join(letters[:2])
+    """Initials as NLM writes them: ``Gao-Feng`` gives ``GF``, ``Ze Xiu`` gives ``ZX``, ``Chris Ka-Pun`` gives ``CK``."""
+    words = given.replace(".", " ").split()
+    if len(words) == 1:
+        words = words[0].split("-")
+    return "".join(word[0].upper() for word in words if word and word[0].isalpha())
 
 
 def _parts(value: Any, where: str) -> list[int]:

@@ -1,0 +1,275 @@
+"""PubMed XML to records.
+
+The text is checked before it is read: entities cannot be declared, no DTD is fetched, a cut file is refused as a whole. Each
+article is then read by itself, so that a fault in one names that one and leaves the others.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from xml.parsers import expat
+
+from vivocart.evidence.importers.batch import Batch, Imported, decode
+from vivocart.evidence.records import (
+    MONTHS,
+    AbstractSection,
+    Author,
+    Correction,
+    Grant,
+    Record,
+    RecordKind,
+    is_pmid,
+)
+from vivocart.ground.errors import InputError
+from vivocart.ground.tables import Issue
+
+_ARTICLE = re.compile(r"<PubmedArticle(?:\s[^>]*)?>.*?</PubmedArticle>", re.DOTALL)
+_DELETED = re.compile(r"<DeleteCitation(?:\s[^>]*)?>.*?</DeleteCitation>", re.DOTALL)
+_CHUNK = 1 << 20
+
+
+def read_pubmed_xml(data: bytes | str, *, name: str = "PubMed XML") -> Batch:
+    """Records of a PubMed XML file, each with its raw text.
+
+    Parameters
+    ----------
+    data
+        The file; bytes are decoded as its declaration says.
+    name
+        File name for messages.
+
+    Raises
+    ------
+    InputError
+        If the file as a whole cannot be read: not XML, cut short, entities declared, wrong encoding.
+    """
+    text = decode(data, name=name)
+    _refuse_unsafe(text, name)
+    items: list[Imported] = []
+    issues: list[Issue] = []
+    for position, match in enumerate(_ARTICLE.finditer(text), start=1):
+        try:
+            article = ET.fromstring(match[0])  # checked above: it declares no entity
+            record = _record(article)
+        except (ET.ParseError, InputError) as error:
+            message = f"article {position} refused: {error}"
+            issues.append(Issue(level="error", check="pubmed_xml", file=name, message=message))
+            continue
+        issues.extend(_doubts(record, article, name))
+        items.append(Imported(record=record, raw=match[0]))
+    if not items and not issues and "<PubmedArticleSet" not in text and "<DeleteCitation" not in text:
+        raise InputError("no PubmedArticle in the file", where=name, mend="export from PubMed as XML")
+    return Batch(items=tuple(items), issues=tuple(issues), deleted=tuple(_deleted(text)))
+
+
+def _refuse_unsafe(text: str, name: str) -> None:
+    """Refuse declared entities and anything that is not one whole XML document."""
+    parser = expat.ParserCreate("utf-8")
+
+    def refuse(entity: str, *_: object) -> None:
+        raise InputError(
+            f"declares the entity '{entity}'", where=name, mend="remove the declarations from its DOCTYPE"
+        )
+
+    parser.EntityDeclHandler = refuse
+    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+    body = re.sub(
+        r"^\s*<\?xml[^>]*\?>", "", text, count=1
+    )  # the declaration may name another encoding than ours
+    try:
+        for start in range(0, len(body), _CHUNK):
+            parser.Parse(body[start : start + _CHUNK].encode(), False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        problem = f"not whole XML: {expat.ErrorString(error.code)}, line {error.lineno}"
+        raise InputError(problem, where=name, mend="fetch or export the file again") from error
+    except UnicodeEncodeError as error:
+        raise InputError("holds half a character", where=name, mend="save the file as UTF-8") from error
+
+
+def _deleted(text: str) -> Iterator[str]:
+    for match in _DELETED.finditer(text):
+        yield from re.findall(r"<PMID[^>]*>\s*(\d+)\s*</PMID>", match[0])
+
+
+def _text(element: ET.Element | None) -> str:
+    """All text below ``element``, markup dropped and white space folded."""
+    return "" if element is None else " ".join("".join(element.itertext()).split())
+
+
+def _at(element: ET.Element, path: str) -> str:
+    return _text(element.find(path))
+
+
+def _all(element: ET.Element, path: str) -> tuple[str, ...]:
+    return tuple(text for text in (_text(found) for found in element.iterfind(path)) if text)
+
+
+def _record(article: ET.Element) -> Record:
+    citation = article.find("MedlineCitation")
+    if citation is None:
+        raise InputError("no MedlineCitation")
+    pmid = _at(citation, "PMID")
+    if not is_pmid(pmid):
+        raise InputError(f"not a PMID (found '{pmid}')")
+    identifier = citation.find("PMID")
+    types = _all(citation, "Article/PublicationTypeList/PublicationType")
+    return Record(
+        id=f"pmid{pmid}",
+        kind=_kind(types),
+        held="abstract" if citation.find("Article/Abstract/AbstractText") is not None else "none",
+        title=_at(citation, "Article/ArticleTitle"),
+        vernacular_title=_at(citation, "Article/VernacularTitle"),
+        authors=tuple(_authors(citation)),
+        more_authors=_authors_are_cut(citation),
+        journal=_at(citation, "Article/Journal/Title"),
+        journal_short=_at(citation, "MedlineJournalInfo/MedlineTA")
+        or _at(citation, "Article/Journal/ISOAbbreviation"),
+        issn=_all(citation, "Article/Journal/ISSN"),
+        nlm_id=_at(citation, "MedlineJournalInfo/NlmUniqueID"),
+        date=_journal_date(citation.find("Article/Journal/JournalIssue/PubDate")),
+        electronic_date=_day(citation.find("Article/ArticleDate[@DateType='Electronic']")),
+        status=_at(article, "PubmedData/PublicationStatus"),
+        volume=_at(citation, "Article/Journal/JournalIssue/Volume"),
+        issue=_at(citation, "Article/Journal/JournalIssue/Issue"),
+        pages=_pages(citation),
+        pii=_location(citation, "pii"),
+        doi=_location(citation, "doi") or _article_id(article, "doi"),
+        pmid=pmid,
+        pmcid=_article_id(article, "pmc"),
+        version=identifier.get("Version", "") if identifier is not None else "",
+        languages=_all(citation, "Article/Language"),
+        publication_types=types,
+        keywords=_all(citation, "KeywordList/Keyword"),
+        mesh=tuple(_heading(heading) for heading in citation.iterfind("MeshHeadingList/MeshHeading")),
+        grants=tuple(_grant(grant) for grant in citation.iterfind("Article/GrantList/Grant")),
+        corrections=tuple(_corrections(citation)),
+        registrations=tuple(_registrations(citation)),
+        abstract=tuple(_abstract(citation)),
+        copyright=_at(citation, "Article/Abstract/CopyrightInformation"),
+        conflict=_at(citation, "CoiStatement"),
+    )
+
+
+def _kind(types: tuple[str, ...]) -> RecordKind:
+    return "preprint" if "Preprint" in types else "article"
+
+
+def _authors(citation: ET.Element) -> Iterator[Author]:
+    for author in citation.iterfind("Article/AuthorList/Author"):
+        if author.get("ValidYN") == "N":
+            continue
+        affiliations = _all(author, "AffiliationInfo/Affiliation")
+        orcid = _text(author.find("Identifier[@Source='ORCID']"))
+        yield Author(
+            family=_at(author, "LastName"),
+            given=_at(author, "ForeName"),
+            initials=_at(author, "Initials"),
+            suffix=_at(author, "Suffix"),
+            literal=_at(author, "CollectiveName"),
+            orcid=re.sub(r"^https?://orcid\.org/", "", orcid),
+            affiliations=affiliations,
+        )
+
+
+def _authors_are_cut(citation: ET.Element) -> bool:
+    names = citation.find("Article/AuthorList")
+    return names is not None and names.get("CompleteYN") == "N"
+
+
+def _month(text: str) -> str:
+    return MONTHS[int(text) - 1] if text.isdigit() and 1 <= int(text) <= len(MONTHS) else text
+
+
+def _journal_date(date: ET.Element | None) -> str:
+    """Date of the issue as PubMed writes it (``DP``)."""
+    if date is None:
+        return ""
+    written = _at(date, "MedlineDate")
+    if written:
+        return written
+    parts = (
+        _at(date, "Year"),
+        _month(_at(date, "Month")) or _at(date, "Season"),
+        _at(date, "Day").lstrip("0"),
+    )
+    return " ".join(part for part in parts if part)
+
+
+def _day(date: ET.Element | None) -> datetime.date | None:
+    if date is None:
+        return None
+    month = _month(_at(date, "Month"))
+    try:
+        return datetime.date(int(_at(date, "Year")), MONTHS.index(month) + 1, int(_at(date, "Day")))
+    except ValueError as error:
+        raise InputError(f"not a day (found '{_text(date)}')") from error
+
+
+def _pages(citation: ET.Element) -> str:
+    written = _at(citation, "Article/Pagination/MedlinePgn")
+    if written:
+        return written
+    first, last = _at(citation, "Article/Pagination/StartPage"), _at(citation, "Article/Pagination/EndPage")
+    return f"{first}-{last}" if last and last != first else first
+
+
+def _location(citation: ET.Element, kind: str) -> str:
+    for location in citation.iterfind(f"Article/ELocationID[@EIdType='{kind}']"):
+        if location.get("ValidYN") != "N":
+            return _text(location)
+    return ""
+
+
+def _article_id(article: ET.Element, kind: str) -> str:
+    return _at(article, f"PubmedData/ArticleIdList/ArticleId[@IdType='{kind}']")
+
+
+def _heading(heading: ET.Element) -> str:
+    """A MeSH heading as PubMed writes it: ``Stroke/*diagnostic imaging/surgery``."""
+    parts = [heading.find("DescriptorName"), *heading.iterfind("QualifierName")]
+    return "/".join(
+        f"{'*' if part.get('MajorTopicYN') == 'Y' else ''}{_text(part)}" for part in parts if part is not None
+    )
+
+
+def _grant(grant: ET.Element) -> Grant:
+    return Grant(
+        number=_at(grant, "GrantID"),
+        acronym=_at(grant, "Acronym"),
+        agency=_at(grant, "Agency"),
+        country=_at(grant, "Country"),
+    )
+
+
+def _corrections(citation: ET.Element) -> Iterator[Correction]:
+    for found in citation.iterfind("CommentsCorrectionsList/CommentsCorrections"):
+        yield Correction(
+            kind=found.get("RefType", ""), reference=_at(found, "RefSource"), pmid=_at(found, "PMID")
+        )
+
+
+def _registrations(citation: ET.Element) -> Iterator[str]:
+    for bank in citation.iterfind("Article/DataBankList/DataBank"):
+        for number in _all(bank, "AccessionNumberList/AccessionNumber"):
+            yield f"{_at(bank, 'DataBankName')}/{number}"
+
+
+def _abstract(citation: ET.Element) -> Iterator[AbstractSection]:
+    for paragraph in citation.iterfind("Article/Abstract/AbstractText"):
+        yield AbstractSection(label=paragraph.get("Label", ""), text=_text(paragraph))
+
+
+def _doubts(record: Record, article: ET.Element, name: str) -> Iterator[Issue]:
+    """Identifiers of one record that contradict each other."""
+    for kind, ours in (("pubmed", record.pmid), ("doi", record.doi)):
+        theirs = _article_id(article, kind)
+        if theirs and theirs.lower() != ours.lower():
+            yield Issue(
+                level="warning", check="identifiers_agree", file=name, value=theirs,
+                message=f"PMID {record.pmid}: two values for {kind}, '{ours}' and another",
+                mend="look the record up before it is used",
+            )  # fmt: skip
