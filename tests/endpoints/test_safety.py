@@ -105,6 +105,13 @@ def test_tocilizumab_lifts_the_need_for_fever(fakes, read_fake):
     assert readings.first_rescue_day("tocilizumab").tolist() == [np.inf, 2.0]
 
 
+def test_tocilizumab_between_output_times_still_tells_of_grade_two(fakes, read_fake):
+    rescues = pd.DataFrame({"patient": [1], "time_days": [0.21], "product": ["tocilizumab"]})
+    readings = read_fake(2, times=fakes.default_times(30.0), cytokine_signal=8.0, rescues=rescues)
+    assert safety.crs_grade_max(readings).tolist() == [0, 2]
+    assert safety.crs_severe(readings).tolist() == [0, 0]
+
+
 def test_peaks_and_rises(fakes, read_fake):
     times = fakes.default_times(30.0)
     readings = read_fake(1, times=times, il6=8.0 + 32.0 * (times == 1.0), crp=4.0 + 20.0 * (times == 2.0))

@@ -9,6 +9,7 @@ from vivocart.endpoints.registry import DEFINITION, endpoint
 
 _ASTCT = "astct2019"
 _TOCILIZUMAB = "tocilizumab"
+_ANSWERED_GRADE = 2  # the grade at which the protocols here give tocilizumab
 _REPORTED_RISE = 2.0  # a rise that a letter would report (assumed)
 _RISE_ABOVE_BASELINE = 1.05  # a sign needs the signal to rise: rounding around a high baseline is no syndrome
 
@@ -180,9 +181,15 @@ def crs_grade_max(readings: Readings) -> np.ndarray:
     """Highest grade of cytokine release syndrome by ASTCT logic, 0 to 4.
 
     Fever, hypotension and pressors follow the simulated cytokine signal against the patient's own thresholds, which are
-    assumed.
+    assumed. Whoever got tocilizumab had at least the grade that it answers to, grade 2: the dose may block the signal
+    within minutes of the crossing, between two output times.
     """
-    return readings.shared("crs_grade_max", lambda: crs_grade_over_time(readings).max(axis=1))
+
+    def compute() -> np.ndarray:
+        treated = np.isfinite(readings.first_rescue_day(_TOCILIZUMAB))
+        return np.maximum(crs_grade_over_time(readings).max(axis=1), np.where(treated, _ANSWERED_GRADE, 0))
+
+    return readings.shared("crs_grade_max", compute)
 
 
 @endpoint(id="crs_any", unit="1", label="CRS of any grade", family="safety", source=_ASTCT)
