@@ -11,7 +11,7 @@ import libsbml
 from vivocart.ground.errors import InputError, UnsupportedError
 
 MAXIMUM_CHARACTERS = 64 * 1024 * 1024
-MAXIMUM_DEPTH = 256  # libSBML and SymPy recurse once or more a level
+MAXIMUM_DEPTH = 512  # of elements; libSBML recurses once a level
 _READ_ERRORS = (libsbml.LIBSBML_SEV_ERROR, libsbml.LIBSBML_SEV_FATAL)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml\b[^>]*\?>")
 
@@ -81,7 +81,8 @@ def parse_sbml(text: str, *, name: str = "model.xml") -> Any:
         raise InputError(
             "there is no model in the document", where=name, mend="give an SBML file with a <model>"
         )
-    _raise_on_required_packages(document)
+    if document.getLevel() == 3:
+        _raise_on_required_packages(document)
     if document.getLevel() < 3:
         document.setLevelAndVersion(3, 2, False)
         if document.getLevel() < 3:
