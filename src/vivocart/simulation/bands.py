@@ -16,7 +16,9 @@ import xarray as xr
 _LOWEST = 1e-4  # every observable's unit is chosen so that smaller values read as zero
 _HIGHEST = 1e6
 _BIN = float(np.log(1.005))
-_N_BINS = int(np.ceil(np.log(_HIGHEST / _LOWEST) / _BIN)) + 2  # the first holds zeros, the last what is beyond
+_N_BINS = (
+    int(np.ceil(np.log(_HIGHEST / _LOWEST) / _BIN)) + 2
+)  # the first holds zeros, the last what is beyond
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """What a band shows: the median, the middle half and the middle nine tenths of patients."""

@@ -1,0 +1,201 @@
+"""Published observations beside cohorts of the study's very size.
+
+Twice: once with the parameters as they stand, so that cohorts differ by their patients only; and once where every cohort
+draws its own typical values from their uncertainty and its own interval from the scenarios, so that what nobody knows
+widens what is predicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from vivocart.calibration.observations import Observation
+from vivocart.calibration.prediction import Prediction, arms_of, predict, predict_study
+from vivocart.endpoints.table import endpoints
+from vivocart.evidence.citations import cite
+from vivocart.ground.errors import InputError
+from vivocart.ground.streams import uniforms
+from vivocart.patients.population import VirtualPopulation
+from vivocart.scenarios.arms import CHUNK, Setting, Tick, observed
+from vivocart.scenarios.result import ArmResult, ComparisonRow
+from vivocart.therapies.regimen import Regimen
+from vivocart.trials.protocol import Study
+
+_NOT_PREDICTED = float("nan")
+
+
+def compare_with_published(
+    setting: Setting,
+    study: Study,
+    arms: Sequence[ArmResult],
+    seen: Mapping[str, pd.DataFrame],
+    *,
+    n_cohorts: int,
+    tick: Tick,
+) -> tuple[ComparisonRow, ...]:
+    """A row for each published observation of the study, predicted or not.
+
+    Parameters
+    ----------
+    arms
+        Arms at the interval shown, in the same virtual patients.
+    seen
+        By arm, observables at the times of observations, of the same patients.
+    n_cohorts
+        Cohorts that draw their own typical values and interval.
+    """
+    sizes = {arm.id: arm.n_patients for arm in study.arms}
+    tables = {arm.label: _columns(arm.endpoints) | _columns(seen[arm.label]) for arm in arms}
+    few = min(arm.n_patients for arm in arms) < sum(sizes.values())
+    certain, reasons = (
+        ([], {}) if few else predict_study(setting.observations, tables, sizes, seed=setting.seed)
+    )
+    if few:
+        reasons = {row.id: "fewer virtual patients than one cohort" for row in setting.observations}
+    uncertain = uncertain_cohorts(setting, study, n_cohorts=n_cohorts, tick=tick) if certain else {}
+    by_id = {prediction.observation.id: prediction for prediction in certain}
+    rows: list[ComparisonRow] = []
+    for observation in setting.observations:
+        prediction = by_id.get(observation.id)
+        if prediction is None:
+            rows.append(_row(observation, None, None, reasons.get(observation.id, observation.note)))
+            continue
+        values = cohort_values(observation, uncertain, sizes)
+        rows.append(_row(observation, prediction, predict(observation, values), observation.note))
+    return tuple(rows)
+
+
+def uncertain_cohorts(
+    setting: Setting, study: Study, *, n_cohorts: int, tick: Tick
+) -> dict[str, pd.DataFrame]:
+    """Endpoints by arm of cohorts that draw their own typical values and interval.
+
+    Returns
+    -------
+    dict
+        For each arm a table with ``n_cohorts`` times the arm's patients as rows, cohort after cohort.
+    """
+    sizes = {arm.id: arm.n_patients for arm in study.arms}
+    width = sum(sizes.values())
+    draws = np.arange(n_cohorts)
+    intervals = _intervals(study, setting.seed, n_cohorts)
+    results: dict[str, pd.DataFrame] = {}
+    start = 0
+    for arm_id, size in sizes.items():
+        parts: list[pd.DataFrame] = []
+        for interval in np.unique(intervals):
+            chosen = draws[intervals == interval]
+            places = (chosen[:, None] * width + start + np.arange(size)[None, :]).ravel()
+            regimen = study.regimens(float(interval) if study.interval else None)[arm_id]
+            parts.extend(_simulated(setting, regimen, places, places // width, tick))
+        results[arm_id] = pd.concat(parts).sort_index()
+        start += size
+    return results
+
+
+def cohort_values(
+    observation: Observation, tables: Mapping[str, pd.DataFrame], sizes: Mapping[str, int]
+) -> np.ndarray:
+    """The measure of an observation in cohorts, shape (n_cohorts, n).
+
+    Raises
+    ------
+    InputError
+        If the simulation does not give the measure.
+    """
+    blocks: list[np.ndarray] = []
+    for arm, count in arms_of(observation, sizes).items():
+        table = tables[arm]
+        name = observation.id if observation.id in table.columns else observation.measure
+        if name not in table.columns:
+            raise InputError(f"no '{name}' in the simulation", where=f"observation '{observation.id}'")
+        blocks.append(table[name].to_numpy(dtype=float).reshape(-1, sizes[arm])[:, :count])
+    return np.concatenate(blocks, axis=1)
+
+
+def _intervals(study: Study, seed: int, n_cohorts: int) -> np.ndarray:
+    """Interval of each cohort: every scenario equally often in the long run; 0 where the study fixes its own."""
+    scenarios = study.interval_scenarios_days
+    if not scenarios:
+        return np.zeros(n_cohorts)
+    draws = uniforms(seed, "scenario/interval_days", 0, n_cohorts)[:, 0]
+    return np.asarray(scenarios)[(draws * len(scenarios)).astype(int)]
+
+
+def _simulated(
+    setting: Setting, regimen: Regimen, places: np.ndarray, draws: np.ndarray, tick: Tick
+) -> list[pd.DataFrame]:
+    parts: list[pd.DataFrame] = []
+    for first in range(0, len(places), CHUNK):
+        chosen = slice(first, first + CHUNK)
+        patients = _sampled(setting, places[chosen], draws[chosen])
+        simulation = setting.simulate(regimen, patients)
+        parts.append(pd.concat([endpoints(simulation), observed(setting, simulation)], axis=1))
+        tick(len(patients))
+    return parts
+
+
+def _sampled(setting: Setting, places: np.ndarray, draws: np.ndarray) -> VirtualPopulation:
+    """The patients at these places of the seed, each with its cohort's typical values."""
+    first, last = int(places[0]), int(places[-1])
+    whole = np.arange(first, last + 1)
+    of_place = dict(zip(places.tolist(), draws.tolist(), strict=True))
+    draw = np.array([of_place.get(place, 0) for place in whole.tolist()])
+    population = VirtualPopulation.sample(
+        setting.model,
+        n_patients=len(whole),
+        seed=setting.seed,
+        criteria=setting.criteria,
+        first=first,
+        typical_draw=draw,
+    )
+    return population.take(places - first)
+
+
+def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    return {str(name): table[name].to_numpy(dtype=float) for name in table.columns}
+
+
+def _row(
+    observation: Observation, certain: Prediction | None, uncertain: Prediction | None, note: str
+) -> ComparisonRow:
+    cited = cite([observation.record_id], "short")[0] if observation.record_id else ""
+    return ComparisonRow(
+        observation_id=observation.id,
+        arm=observation.arm,
+        n=observation.n,
+        measure=observation.measure if certain else "",
+        label=observation.label,
+        unit=observation.unit,
+        statistic=observation.statistic,
+        observed_text=observation.observed_text,
+        predicted_median=certain.median if certain else _NOT_PREDICTED,
+        low90=certain.low90 if certain else _NOT_PREDICTED,
+        high90=certain.high90 if certain else _NOT_PREDICTED,
+        low90_uncertain=uncertain.low90 if uncertain else _NOT_PREDICTED,
+        high90_uncertain=uncertain.high90 if uncertain else _NOT_PREDICTED,
+        is_inside=certain.is_inside if certain else False,
+        is_inside_uncertain=uncertain.is_inside if uncertain else False,
+        trust=observation.trust,
+        record_id=observation.record_id,
+        citation=cited,
+        predicted_text=_two_ends(certain) if certain else "",
+        observed_value=observation.value,
+        observed_lower=observation.lower,
+        observed_upper=observation.upper,
+        time_days=observation.time_days,
+        note=note,
+    )
+
+
+def _two_ends(prediction: Prediction) -> str:
+    """For a range, both ends as the model shows them; else nothing, since three numbers say it."""
+    if len(prediction.parts) < 2:
+        return ""
+    return "; ".join(
+        f"{'lowest' if part.name == 'minimum' else 'highest'} {part.median:.3g} ({part.low90:.3g} to {part.high90:.3g})"
+        for part in prediction.parts
+    )

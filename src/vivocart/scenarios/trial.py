@@ -1,0 +1,233 @@
+"""The main job: a published study in virtual patients, beside what was published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+import pandas as pd
+
+from vivocart.calibration.observations import Observation, observations
+from vivocart.endpoints.readings import read
+from vivocart.endpoints.table import endpoints, quantiles
+from vivocart.evidence.citations import cite
+from vivocart.evidence.coverage import records_behind
+from vivocart.evidence.library import quantities, records
+from vivocart.ground.errors import InputError
+from vivocart.ground.provenance import Provenance, current_versions
+from vivocart.model.load import Model, load_model
+from vivocart.scenarios import weights
+from vivocart.scenarios.arms import CHUNK, Setting, run_arm, visit_items
+from vivocart.scenarios.cohorts import compare_with_published
+from vivocart.scenarios.result import ArmResult, ExamplePatient, Reference, TrialResult
+from vivocart.trials.protocol import Study, load_study, study_ids
+
+DEFAULT_PATIENTS = 2_000
+_INTERVAL_PATIENTS = 500  # for each arm and interval scenario
+_UNCERTAIN_COHORTS = 400
+_WEIGHT_PATIENTS = 32
+
+
+@final
+@dataclass(slots=True, kw_only=True, frozen=True)
+class _Progress:
+    """Counts patients simulated in all parts of the job."""
+
+    total: int
+    report: Callable[[int, int], None] | None
+    done: list[int] = field(default_factory=lambda: [0])
+
+    def tick(self, count: int) -> None:
+        self.done[0] += count
+        if self.report is not None:
+            self.report(min(self.done[0], self.total), self.total)
+
+
+def run_trial(
+    study: str | Study,
+    *,
+    n_patients: int | None = None,
+    seed: int = 1,
+    interval_days: float | None = None,
+    threads: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    on_message: Callable[[str], None] | None = None,
+) -> TrialResult:
+    """Simulate every arm of a study in the same virtual patients and compare with what was published.
+
+    Parameters
+    ----------
+    study
+        Id of a shipped study, path of a study's YAML file, or a :class:`Study`.
+    n_patients
+        Virtual patients in each arm.
+    interval_days
+        Interval between infusions where the study did not publish it; its default scenario if left out.
+    on_progress, on_message
+        Called with (patients simulated, patients to simulate), and with a sentence while something else takes seconds.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, or the study's file is malformed.
+    UnknownNameError
+        If there is no such study; with the nearest three.
+    """
+    known = study if isinstance(study, Study) else load_study(study)
+    count = DEFAULT_PATIENTS if n_patients is None else n_patients
+    if count < 1:
+        raise InputError(f"{count}", where="n_patients", mend="give a whole number, 1 or more")
+    interval = known.default_interval_days if interval_days is None else interval_days
+    regimens = known.regimens(interval_days)
+    model = load_model()
+    setting = Setting(
+        model=model,
+        seed=seed,
+        days=known.follow_up_days,
+        visits_days=known.visits_days,
+        criteria=known.entry,
+        rescue=known.rescues,
+        observations=tuple(_published(known)),
+        threads=threads,
+        on_message=on_message,
+    )
+    progress = _Progress(total=_work(model, known, count), report=on_progress)
+    arms: list[ArmResult] = []
+    seen: dict[str, pd.DataFrame] = {}
+    for arm in known.arms:
+        result, seen[arm.id] = run_arm(
+            setting,
+            arm.id,
+            regimens[arm.id],
+            n_patients=count,
+            cohort_size=arm.n_patients,
+            tick=progress.tick,
+        )
+        arms.append(result)
+    shown = arms[-1]  # studies list their arms by rising dose
+    return TrialResult(
+        study=known,
+        seed=seed,
+        n_patients=count,
+        interval_days=interval,
+        arms=tuple(arms),
+        intervals=_interval_scenarios(setting, known, min(count, _INTERVAL_PATIENTS), progress),
+        comparison=compare_with_published(
+            setting, known, arms, seen, n_cohorts=_UNCERTAIN_COHORTS, tick=progress.tick
+        ),
+        assumptions=weights.parameter_weights(
+            setting, shown.regimen, n_patients=min(count, _WEIGHT_PATIENTS), tick=progress.tick
+        ),
+        example_patient=_example(setting, shown),
+        references=_references(known, model, setting.observations, arms),
+        provenance=_provenance(known, model, arms, count, seed, interval),
+        command=_command(known, count, seed, interval),
+        notes=_notes(known, arms),
+    )
+
+
+def _published(study: Study) -> list[Observation]:
+    """The study's published observations; none if the table has none of it."""
+    return [row for row in observations() if row.study_id.lower() == study.id.lower()]
+
+
+def _work(model: Model, study: Study, n_patients: int) -> int:
+    scenarios = len(study.interval_scenarios_days)
+    each = min(n_patients, _INTERVAL_PATIENTS)
+    compared = (
+        _UNCERTAIN_COHORTS * study.n_patients if _published(study) and n_patients >= study.n_patients else 0
+    )
+    weighed = weights.n_simulated(model, min(n_patients, _WEIGHT_PATIENTS))
+    return len(study.arms) * (n_patients + scenarios * each) + compared + weighed
+
+
+def _interval_scenarios(setting: Setting, study: Study, n_patients: int, progress: _Progress) -> pd.DataFrame:
+    """Headline endpoints by arm and interval: how much hangs on what was not published."""
+    columns = ["arm", "interval_days", "endpoint", "label", "unit", "q05", "median", "q95"]
+    rows: list[tuple[object, ...]] = []
+    patients = setting.patients(0, min(n_patients, CHUNK))
+    for interval in study.interval_scenarios_days:
+        for arm_id, regimen in study.regimens(interval).items():
+            table = endpoints(setting.simulate(regimen, patients), weights.HEADLINE)
+            for name in table.columns:
+                low, middle, high = quantiles(table[name].to_numpy(dtype=float), (0.05, 0.5, 0.95))
+                label, unit = table.attrs["labels"][name], table.attrs["units"][name]
+                rows.append((arm_id, interval, name, label, unit, low, middle, high))
+            progress.tick(len(patients))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _example(setting: Setting, arm: ArmResult) -> ExamplePatient | None:
+    """The patient whose fall of SLEDAI-2K by the last visit is the arm's median."""
+    table = arm.endpoints
+    name = next((column for column in ("sledai_fall_d180", "sledai_fall_d90") if column in table), None)
+    whole = table.dropna(subset=[name]) if name else table.iloc[:0]
+    if name is None or whole.empty:
+        return None
+    distance = (whole[name] - whole[name].median()).abs()
+    baseline = (whole["sledai_baseline"] - whole["sledai_baseline"].median()).abs()
+    patient = int(np.asarray((distance + 0.01 * baseline).idxmin()))
+    readings, _ = read(setting.simulate(arm.regimen, setting.patients(patient, 1)))
+    return ExamplePatient(
+        patient=patient,
+        arm=arm.label,
+        items=visit_items(readings, setting.visits_days),
+        note="Chosen because the fall of this patient's SLEDAI-2K is the arm's median.",
+    )
+
+
+def _record_ids(
+    study: Study, model: Model, published: Sequence[Observation], arms: Sequence[ArmResult]
+) -> tuple[str, ...]:
+    """Records behind the study, its products, its observations and every parameter, the study's own first."""
+    resting = [name for row in model.parameters.values() for name in row.quantity_ids]
+    known = quantities()
+    behind = records_behind([name for name in resting if name in known], known)
+    given = [record for arm in arms for record in arm.regimen.record_ids]
+    ids = [*study.record_ids, *(row.record_id for row in published if row.record_id), *given, *behind]
+    library = records()
+    return tuple(name for name in dict.fromkeys(ids) if name in library)
+
+
+def _references(
+    study: Study, model: Model, published: Sequence[Observation], arms: Sequence[ArmResult]
+) -> tuple[Reference, ...]:
+    ids = _record_ids(study, model, published, arms)
+    library = records()
+    return tuple(
+        Reference(record_id=name, text=text, url=library[name].url)
+        for name, text in zip(ids, cite(ids, "ama"), strict=True)
+    )
+
+
+def _provenance(
+    study: Study, model: Model, arms: Sequence[ArmResult], n_patients: int, seed: int, interval: float | None
+) -> Provenance:
+    return Provenance(
+        model_hash=model.hash,
+        parameter_set="hand-set, as shipped",
+        seed=seed,
+        asked={
+            "command": _command(study, n_patients, seed, interval),
+            "study": study.id,
+            "n_patients": n_patients,
+            "interval_days": interval,
+            "regimens": {arm.label: arm.regimen.as_dict() for arm in arms},
+        },
+        record_ids=_record_ids(study, model, _published(study), arms),
+        parameter_ids=tuple(model.system.parameter_ids),
+        versions=current_versions(),
+    )
+
+
+def _command(study: Study, n_patients: int, seed: int, interval: float | None) -> str:
+    name = study.id.lower() if study.id.lower() in study_ids() else study.id
+    asked = f" --interval-days {interval:g}" if study.interval and interval is not None else ""
+    return f"vivocart trial {name} --patients {n_patients} --seed {seed}{asked}"
+
+
+def _notes(study: Study, arms: Sequence[ArmResult]) -> tuple[str, ...]:
+    assumed = [sentence for arm in arms for sentence in arm.regimen.assumed]
+    return tuple(dict.fromkeys([*study.disclaimers, *study.assumptions, *assumed]))

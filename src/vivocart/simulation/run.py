@@ -1,0 +1,252 @@
+"""Model, regimen and virtual patients become a simulation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import sympy
+import xarray as xr
+
+from vivocart.engine.solve import CompiledSystem, Doses, Solution, compile_system, same_doses, solve
+from vivocart.equations.system import symbol
+from vivocart.equations.triggers import Trigger
+from vivocart.ground.errors import InputError, SimulationError, UnknownNameError
+from vivocart.ground.provenance import Provenance, current_versions
+from vivocart.model.load import Model
+from vivocart.patients.population import VirtualPopulation
+from vivocart.simulation.grid import output_times
+from vivocart.simulation.rescue import Rescue
+from vivocart.simulation.result import Simulation
+from vivocart.therapies.product import find_product
+from vivocart.therapies.regimen import Regimen
+
+RELATIVE_TOLERANCE = 1e-6
+ABSOLUTE_TOLERANCE = (
+    1e-11  # amounts in 10*9 cells and mg: what decays is still right to five digits at a ten-thousandth
+)
+_MAXIMUM_DAYS = 3_650.0
+_WEIGHT = "body_weight"  # the model's parameter that doses by weight read
+
+
+def simulate(
+    model: Model,
+    regimen: Regimen,
+    patients: VirtualPopulation,
+    *,
+    days: float = 180.0,
+    observables: Sequence[str] | None = None,
+    times_days: Sequence[float] | np.ndarray | None = None,
+    rescue: Sequence[Rescue] = (),
+    threads: int | None = None,
+    strict: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+    on_message: Callable[[str], None] | None = None,
+) -> Simulation:
+    """Trajectories of every patient under one regimen.
+
+    Parameters
+    ----------
+    model, regimen, patients
+        What is simulated, what is given, to whom.
+    days
+        Length of the simulation, from the first infusion or preparation.
+    observables
+        Ids of what to read; all of the model's if left out.
+    times_days
+        Output times, ascending; :func:`vivocart.simulation.grid.output_times` if left out. They change no step.
+    rescue
+        Rules that give a product when the patient's own course asks for it, exact in time.
+    threads
+        Threads to use, all processors if left out. The numbers do not depend on it.
+    strict
+        Raise if a patient fails, instead of listing it in ``failures``.
+    on_progress, on_message
+        Called with (patients done, patients) and with a sentence before a compilation that takes seconds.
+
+    Raises
+    ------
+    InputError
+        If the days, a time or an infusion is out of range.
+    UnknownNameError
+        If an observable, product, state or parameter does not exist; the nearest three are named.
+    SimulationError
+        If ``strict`` and a patient failed.
+    """
+    times = _times(regimen, days, times_days)
+    names = tuple(observables) if observables is not None else tuple(model.observables)
+    compiled = _compiled(model, names, _states(model, regimen), tuple(rescue), on_message)
+    parameters = patients.parameter_matrix(model, regimen.parameter_overrides)
+    doses = _doses(model, regimen, parameters)
+    solution = solve(
+        compiled,
+        parameters,
+        times,
+        doses=doses,
+        rtol=RELATIVE_TOLERANCE,
+        atol=ABSOLUTE_TOLERANCE,
+        threads=threads,
+        on_progress=on_progress,
+    )
+    failures = _failures(solution, patients)
+    if strict and len(failures):
+        worst = failures.iloc[0]
+        raise SimulationError(
+            f"{len(failures)} of {len(patients)} patients failed; patient {worst['patient']} at day "
+            f"{worst['time_days']:.4g}, state {worst['state']}: {worst['reason']}; {worst['advice']}"
+        )
+    return Simulation(
+        data=_dataset(model, names, times, patients, solution),
+        patients=patients,
+        regimen=regimen,
+        failures=failures,
+        rescues=_rescues(solution, patients, rescue),
+        provenance=_provenance(model, regimen, patients, days, rescue),
+    )
+
+
+def _times(regimen: Regimen, days: float, asked: Sequence[float] | np.ndarray | None) -> np.ndarray:
+    if not (np.isfinite(days) and 0 < days <= _MAXIMUM_DAYS):
+        raise InputError(f"{days:g} days", where="days", mend=f"give more than 0, at most {_MAXIMUM_DAYS:g}")
+    late = [row for row in regimen.infusions_table if row.day + row.hours / 24 > days]
+    if late:
+        row = late[-1]
+        raise InputError(
+            f"the infusion of day {row.day:g} ends after day {days:g}",
+            where="days",
+            mend=f"simulate at least {row.day + row.hours / 24:g} days",
+        )
+    if asked is None:
+        return output_times([row.day for row in regimen.infusions_table], days=days)
+    return np.asarray(asked, dtype=np.float64)
+
+
+def _states(model: Model, regimen: Regimen) -> tuple[str, ...]:
+    """States that the regimen doses, every one of them in the model."""
+    states = tuple(sorted({product.state for product in regimen.products}))
+    for state in states:
+        if state not in model.system.state_ids:
+            raise UnknownNameError("state", state, model.system.state_ids, where="product")
+    return states
+
+
+_Key = tuple[str, tuple[str, ...], tuple[str, ...], tuple[Rescue, ...]]
+_COMPILED: dict[_Key, CompiledSystem] = {}
+
+
+def _compiled(
+    model: Model,
+    names: tuple[str, ...],
+    dosed: tuple[str, ...],
+    rescue: tuple[Rescue, ...],
+    on_message: Callable[[str], None] | None,
+) -> CompiledSystem:
+    """Machine code for this model and these observables: one for every shipped product, so that arms share it."""
+    every = tuple(sorted(set(dosed) | _dosable(model)))
+    key = (model.hash, names, every, rescue)
+    if key not in _COMPILED:
+        _COMPILED[key] = compile_system(
+            model.system,
+            observables={name: model.observable_expression(name) for name in names},
+            dosed=every,
+            triggers=[_trigger(model, rule) for rule in rescue],
+            on_compile=on_message,
+        )
+    return _COMPILED[key]
+
+
+@functools.cache
+def _product_states() -> frozenset[str]:
+    from vivocart.therapies.product import load_products
+
+    return frozenset(product.state for product in load_products().values())
+
+
+def _dosable(model: Model) -> set[str]:
+    return set(model.system.state_ids) & _product_states()
+
+
+def _trigger(model: Model, rule: Rescue) -> Trigger:
+    product = find_product(rule.product)
+    if rule.threshold not in model.parameters:
+        raise UnknownNameError("parameter", rule.threshold, model.parameters, where="rescue")
+    per_kg = symbol(_WEIGHT) * rule.dose_per_kg
+    amount = sympy.Min(per_kg, sympy.Float(rule.maximum_dose)) * product.amount_per_dose_unit
+    return Trigger(
+        id=rule.product,
+        condition=sympy.Gt(model.observable_expression(rule.observable), symbol(rule.threshold)),
+        state=product.state,
+        amount=amount,
+        duration=product.infusion_hours / 24.0,
+        delay=rule.delay_hours / 24.0,
+        max_count=rule.maximum_count,
+        min_spacing=rule.minimum_spacing_hours / 24.0,
+    )
+
+
+def _doses(model: Model, regimen: Regimen, parameters: np.ndarray) -> Doses:
+    ids = model.system.parameter_ids
+    by_weight = _WEIGHT in ids
+    weight_kg = parameters[:, ids.index(_WEIGHT)] if by_weight else np.full(len(parameters), np.nan)
+    rows = [
+        (row.time_days, row.duration_days, model.system.state_ids.index(row.state), row.amount)
+        for row in regimen.doses(weight_kg)
+    ]
+    return same_doses(len(parameters), rows)
+
+
+def _dataset(
+    model: Model, names: tuple[str, ...], times: np.ndarray, patients: VirtualPopulation, solution: Solution
+) -> xr.Dataset:
+    variables = {
+        name: (
+            ("patient", "time"),
+            solution.values[:, :, column],
+            {"units": model.observables[name].unit, "long_name": model.observables[name].label},
+        )
+        for column, name in enumerate(names)
+    }
+    coordinates = {
+        "patient": patients.ids,
+        "time": ("time", times, {"units": "d", "long_name": "time since the first infusion or preparation"}),
+    }
+    return xr.Dataset(variables, coords=coordinates)
+
+
+def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
+    rows = [
+        (patients.ids[entry.patient], entry.time, entry.state_id, entry.reason, entry.advice)
+        for entry in solution.failures
+    ]
+    return pd.DataFrame(rows, columns=["patient", "time_days", "state", "reason", "advice"])
+
+
+def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[Rescue]) -> pd.DataFrame:
+    parts: list[pd.DataFrame] = []
+    for column, rule in enumerate(rescue):
+        who, which = np.nonzero(np.isfinite(solution.dose_times[:, column, :]))
+        days = solution.dose_times[who, column, which]
+        parts.append(pd.DataFrame({"patient": patients.ids[who], "time_days": days, "product": rule.product}))
+    columns = ["patient", "time_days", "product"]
+    given = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return given.sort_values(["patient", "time_days"], ignore_index=True)
+
+
+def _provenance(
+    model: Model, regimen: Regimen, patients: VirtualPopulation, days: float, rescue: Sequence[Rescue]
+) -> Provenance:
+    return Provenance(
+        model_hash=model.hash,
+        seed=patients.seed,
+        asked={
+            "regimen": regimen.sentence,
+            "days": days,
+            "n_patients": len(patients),
+            "rescue": [rule.product for rule in rescue],
+        },
+        record_ids=regimen.record_ids,
+        parameter_ids=tuple(model.system.parameter_ids),
+        versions=current_versions(),
+    )
