@@ -5,6 +5,7 @@ A check takes what was read and yields :class:`~vivocart.ground.tables.Issue`; a
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import final
 
 import libsbml
 
+from vivocart.equations.system import System
 from vivocart.evidence.library import quantities
 from vivocart.formats.antimony import to_sbml
 from vivocart.formats.sbml import check_sbml, read_sbml
@@ -22,6 +24,7 @@ from vivocart.ground.tables import Issue
 from vivocart.model.flatten import Sources, flatten, read_sources
 from vivocart.model.load import parse_observable, rows_and_issues
 from vivocart.model.rows import ObservableRow, ParameterRow, SledaiItemRow, UnitRow
+from vivocart.model.scales import wrong_scales
 
 PARAMETERS, OBSERVABLES, ITEMS, UNITS = "parameters.csv", "observables.csv", "sledai_items.csv", "units.csv"
 STRUCTURAL_NUMBERS = frozenset({"0", "1", "2", "1000"})
@@ -274,22 +277,44 @@ def parameters_are_used(sources: Sources, tables: Tables) -> Iterator[Issue]:
             )
 
 
+@functools.lru_cache(maxsize=8)
+def _sbml(antimony: str) -> str:
+    return to_sbml(antimony, name="joined model", numbers_have_no_unit=True)
+
+
+@functools.lru_cache(maxsize=8)
+def _system(sbml: str) -> System:
+    return read_sbml(sbml, name="joined model")
+
+
+@functools.lru_cache(maxsize=64)
+def _fault_of_fragment(name: str, text: str) -> str:
+    try:
+        to_sbml(text, name=f"{name}.ant")
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+@functools.lru_cache(maxsize=8)
+def _wrong_scales(
+    sbml: str, observables: tuple[ObservableRow, ...], units_: tuple[UnitRow, ...]
+) -> dict[str, float]:
+    return wrong_scales(_system(sbml), sbml, observables, {row.unit: row.antimony_id for row in units_})
+
+
 def fragments_parse_alone(sources: Sources, _tables: Tables) -> Iterator[Issue]:
     """A fragment that is not Antimony by itself."""
     for name, text in sources.fragments.items():
-        try:
-            to_sbml(text, name=f"{name}.ant")
-        except InputError as error:
-            yield _text_issue(
-                "fragments_parse_alone", f"{name}.ant", None, None, str(error), "mend the statement"
-            )
+        if fault := _fault_of_fragment(name, text):
+            yield _text_issue("fragments_parse_alone", f"{name}.ant", None, None, fault, "mend the statement")
 
 
 def text_is_sound(sources: Sources, tables: Tables) -> Iterator[Issue]:
     """Whatever libSBML finds in the joined model, observables and units included, and ids that have no value."""
     try:
         antimony = flatten(sources.fragments, tables.parameters, tables.units, observables=tables.observables)
-        sbml = to_sbml(antimony, name="joined model", numbers_have_no_unit=True)
+        sbml = _sbml(antimony)
     except InputError as error:
         yield _text_issue("text_is_sound", "joined model", None, None, str(error), "mend the statement")
         return
@@ -331,9 +356,7 @@ def observables_can_be_read(sources: Sources, tables: Tables) -> Iterator[Issue]
     """An observable whose expression is not one over the ids of the system."""
     try:
         antimony = flatten(sources.fragments, tables.parameters, tables.units)
-        system = read_sbml(
-            to_sbml(antimony, name="joined model", numbers_have_no_unit=True), name="joined model"
-        )
+        system = _system(_sbml(antimony))
     except InputError:
         return  # text_is_sound says so
     for row in tables.observables:
@@ -349,6 +372,22 @@ def observables_can_be_read(sources: Sources, tables: Tables) -> Iterator[Issue]
                 error.problem,
                 error.mend,
             )
+
+
+def scales_agree(sources: Sources, tables: Tables) -> Iterator[Issue]:
+    """A quantity computed in its own units that differs from the same computed in SI units: mg taken for ug, h for d."""
+    try:
+        antimony = flatten(sources.fragments, tables.parameters, tables.units)
+        sbml = _sbml(antimony)
+        found = _wrong_scales(sbml, tables.observables, tables.units)
+    except InputError:
+        return  # text_is_sound or observables_can_be_read says so
+    for name, ratio in found.items():
+        file = OBSERVABLES if name.startswith("observable ") else "joined model"
+        message = f"{name}: its number and its unit differ by the factor {ratio:.6g}"
+        yield _text_issue(
+            "scales_agree", file, None, None, message, "mend the unit or convert in the expression"
+        )
 
 
 TABLE_CHECKS: tuple[TableCheck, ...] = (
@@ -368,6 +407,7 @@ TEXT_CHECKS: tuple[TextCheck, ...] = (
     fragments_parse_alone,
     observables_can_be_read,
     text_is_sound,
+    scales_agree,
 )
 
 
@@ -400,8 +440,11 @@ def lint_sources(sources: Sources, *, quantity_ids: Collection[str]) -> list[Iss
     )
     if any(issue.check in ("table", "columns") for issue in issues):
         return issues  # a table without rows would make every other check cry
+    unread = bool(issues)
     for check in TABLE_CHECKS:
         issues += check(tables)
+    if unread:
+        return issues  # a row that could not be read would be missed by every statement that uses it
     for check in TEXT_CHECKS:
         issues += check(sources, tables)
     return issues

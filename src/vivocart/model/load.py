@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, final
 
 import sympy
 
-from vivocart.equations.system import System, symbol
+from vivocart.equations.system import Parameter, System, symbol
 from vivocart.formats.antimony import from_sbml, to_sbml
 from vivocart.formats.sbml import read_sbml
 from vivocart.ground.errors import InputError, UnknownNameError
@@ -202,18 +203,7 @@ def _from_file(path: Path) -> Model:
     else:
         sbml, antimony = to_sbml(text, name=path.name), text
     system = read_sbml(sbml, name=path.name)
-    parameters = [
-        ParameterRow(
-            id=entry.id,
-            value=entry.value,
-            unit=entry.unit or "1",
-            module="file",
-            distribution="none",
-            kind="assumed",
-            note=f"from {path.name}",
-        )
-        for entry in system.parameters
-    ]
+    parameters = [_file_parameter(entry, path.name) for entry in system.parameters]
     observed = (*system.states, *system.rules)
     observables = [
         ObservableRow(
@@ -232,6 +222,22 @@ def _from_file(path: Path) -> Model:
         parameters=_by_id(parameters, "parameter"),
         observables=_by_id(observables, "observable"),
         hash=_hash([sbml]),
+    )
+
+
+def _file_parameter(entry: Parameter, file: str) -> ParameterRow:
+    if not math.isfinite(entry.value):
+        raise InputError(
+            f"the parameter '{entry.id}' has no value", where=file, mend="give it a number in the file"
+        )
+    return ParameterRow(
+        id=entry.id,
+        value=entry.value,
+        unit=entry.unit or "1",
+        module="file",
+        distribution="none",
+        kind="assumed",
+        note=f"from {file}",
     )
 
 

@@ -1,0 +1,129 @@
+"""What must hold of the equations for any patient: rest without a drug, no negative amounts, nothing lost on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+CD8 = [
+    f"{kind}_{place}"
+    for kind in ("cd8_resting", "car_loading", "car_bright", "car_dim")
+    for place in ("blood", "lymphoid", "marrow")
+]
+SETTINGS = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+
+
+def _states(rates, values, factors) -> np.ndarray:
+    """States that are multiples of the start; those that start at zero become the factor itself."""
+    start, _ = rates.start(values)
+    return np.where(start == 0, 1.0, start) * np.asarray(factors)
+
+
+def _factors():
+    size = st.one_of(st.just(0.0), st.floats(1e-9, 50.0))
+    return st.lists(size, min_size=50, max_size=50)
+
+
+def test_without_a_drug_nothing_moves(rates, typical, people):
+    for values in [typical, *people]:
+        start, _ = rates.start(values)
+        scale = np.where(start == 0, 1.0, start)
+        found = np.array(list(rates.rates(values, start).values()))
+        assert np.all(np.abs(found) <= 1e-12 * scale), dict(zip(rates.ids, found / scale, strict=True))
+
+
+@SETTINGS
+@given(factors=_factors(), person=st.integers(0, 49), emptied=st.integers(0, 49))
+def test_an_empty_pool_never_falls_below_zero(rates, people, factors, person, emptied):
+    values = people[person]
+    states = _states(rates, values, factors)
+    states[emptied] = 0.0
+    found = rates.rates(values, states)
+    assert all(np.isfinite(list(found.values())))
+    assert found[rates.ids[emptied]] >= 0.0, rates.ids[emptied]
+
+
+@SETTINGS
+@given(factors=_factors(), person=st.integers(0, 49))
+def test_transfection_and_traffic_only_move_cd8_cells(rates, people, factors, person):
+    values = people[person]
+    states = dict(zip(rates.ids, _states(rates, values, factors), strict=True))
+    for name in (
+        "lymphodepletion_drug",
+        "engager_amount",
+        "engager_activated_blood",
+        "engager_activated_lymphoid",
+    ):
+        states[name] = 0.0
+    start = dict(zip(rates.ids, rates.start(values)[0], strict=True))
+    baseline = sum(start[name] for name in CD8)
+    total = sum(states[name] for name in CD8)
+    found = rates.rates(values, np.array(list(states.values())))
+    change = sum(found[name] for name in CD8)
+    size = sum(abs(found[name]) for name in CD8)
+    assert change == pytest.approx(values["cd8_turnover"] * (baseline - total), abs=1e-11 * max(size, 1.0))
+
+
+@SETTINGS
+@given(factors=_factors(), person=st.integers(0, 49))
+def test_drugs_are_lost_through_their_clearance_only(rates, people, factors, person):
+    values = people[person]
+    states = _states(rates, values, factors)
+    named = dict(zip(rates.ids, states, strict=True))
+    found = rates.rates(values, states)
+    antibody = named["carrier_antibody"]
+    loss = values["lnp_loss"] * (1 + values["carrier_clearance_gain"] * antibody / (1 + antibody))
+    lost = found["lnp_plasma_amount"] + found["lnp_peripheral_amount"]
+    assert lost == pytest.approx(-loss * named["lnp_plasma_amount"], rel=1e-9, abs=1e-9)
+    lost = found["anti_cd20_amount"] + found["anti_cd20_peripheral_amount"]
+    clearance = values["anti_cd20_clearance"] / values["anti_cd20_volume"]
+    assert lost == pytest.approx(-clearance * named["anti_cd20_amount"], rel=1e-9, abs=1e-9)
+
+
+def test_margination_moves_b_cells_and_kills_none(rates, typical):
+    start, _ = rates.start(typical)
+    named = dict(zip(rates.ids, start, strict=True))
+    calm = rates.rates(typical, start)
+    named["engager_amount"] = 5.0
+    stirred = rates.rates(typical, np.array(list(named.values())))
+    for kind in ("naive_b", "memory_b"):
+        assert stirred[f"{kind}_blood"] < calm[f"{kind}_blood"]
+        moved = stirred[f"{kind}_blood"] + stirred[f"{kind}_lymphoid"]
+        assert moved == pytest.approx(0.0, abs=1e-9)
+
+
+def test_anti_cd20_spares_cells_without_cd20(rates, typical):
+    start, _ = rates.start(typical)
+    named = dict(zip(rates.ids, start, strict=True))
+    named["anti_cd20_amount"] = 1000.0
+    found = rates.rates(typical, np.array(list(named.values())))
+    for name in ("naive_b_blood", "memory_b_blood", "naive_b_lymphoid", "memory_b_lymphoid", "gc_b_lymphoid"):
+        assert found[name] < 0
+    for name in ("plasmablast_blood", "plasma_cell_short", "plasma_cell_long", "precursor_b_marrow"):
+        assert found[name] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_engager_turns_to_bcma_by_its_two_switches(rates, typical):
+    values = {**typical, "engager_cd19": 0.0, "engager_bcma": 1.0}
+    start, _ = rates.start(values)
+    named = dict(zip(rates.ids, start, strict=True))
+    named |= {"engager_amount": 5.0, "engager_activated_blood": 1.0, "engager_activated_lymphoid": 5.0}
+    found = rates.rates(values, np.array(list(named.values())))
+    assert found["plasma_cell_long"] < 0
+    assert found["plasma_cell_short"] < 0
+    assert found["plasmablast_blood"] < 0
+    assert found["naive_b_lymphoid"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_untreated_state_is_stable(rates, typical, people):
+    """The loop antibody -> inflammation -> activation -> antibody has a gain below one in every patient."""
+    for values in [typical, *people]:
+        slope = 1 + values["inflammation_curvature"]
+        assert values["gc_inflammation_share"] * slope < 1
