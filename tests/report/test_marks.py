@@ -6,11 +6,11 @@ from vivocart.report.marks import marks_for
 from vivocart.scenarios.result import TrialResult
 
 
-def test_an_observation_of_all_arms_is_drawn_in_each_and_says_so(trial_result: TrialResult):
+def test_an_observation_of_all_arms_is_drawn_in_each(trial_result: TrialResult):
     for arm in trial_result.arms:
         (mark,) = marks_for(trial_result.comparison, "car", arm)
         assert (mark.kind, mark.x, mark.y) == ("value", 0.25, 60.0)
-        assert mark.words == "published: up to 60 %, arm not stated"
+        assert mark.words == "published: up to 60 %"
 
 
 def test_an_observation_of_one_arm_stays_there(trial_result: TrialResult):

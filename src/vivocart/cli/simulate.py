@@ -141,7 +141,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
 
 def print_endpoints(title: str, tables: dict[str, pd.DataFrame]) -> None:
     """Endpoints of one or several arms side by side: median (5 to 95 % of patients), or the share of patients."""
-    from vivocart.report.words import as_printed, in_print, summary_cell
+    from vivocart.report.spelling import as_printed, in_print, summary_cell
 
     first, *_ = tables.values()
     by_arm = {name: table.set_index("endpoint", drop=False) for name, table in tables.items()}

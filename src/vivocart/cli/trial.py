@@ -90,7 +90,7 @@ def trial(
 
 
 def _print_result(result: TrialResult, folder: Path) -> None:
-    from vivocart.report.words import number, unit_words
+    from vivocart.report.spelling import number, unit_words
 
     rows = [
         (

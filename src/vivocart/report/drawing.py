@@ -139,36 +139,10 @@ def frame(axes: Axes, label: str, arm: ArmResult, interval_days: float | None) -
 
 def draw_mark(axes: Axes, mark: Mark) -> None:
     """One published observation: a diamond at a value, a bar along time for a duration, an arrow for a bound."""
-    left, right = axes.get_xlim()
-    words = {"color": INK, "fontsize": 8, "zorder": 6}
     if mark.kind == "duration":
-        level = mark.y
-        axes.plot(
-            [mark.start, mark.start + mark.low],
-            [level, level],
-            color=INK,
-            linewidth=2.6,
-            zorder=6,
-            solid_capstyle="butt",
-        )
-        axes.plot(
-            [mark.start + mark.low, mark.start + mark.high],
-            [level, level],
-            color=INK,
-            linewidth=2.6,
-            alpha=0.4,
-            zorder=6,
-            solid_capstyle="butt",
-        )
-        axes.annotate(
-            mark.words,
-            (mark.start + mark.high, level),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            **words,
-        )
+        _draw_duration(axes, mark)
         return
+    left, right = axes.get_xlim()
     x = min(max(mark.x, left), right)
     axes.plot(
         [x],
@@ -183,24 +157,41 @@ def draw_mark(axes: Axes, mark: Mark) -> None:
     )
     if mark.kind in {"at most", "at least"}:
         step = -16 if mark.kind == "at most" else 16
+        arrow = {"arrowstyle": "<-", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 3}
         axes.annotate(
-            "",
-            (x, mark.y),
-            xytext=(0, step),
-            textcoords="offset points",
-            arrowprops={"arrowstyle": "<-", "color": INK, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 3},
-            zorder=6,
+            "", (x, mark.y), xytext=(0, step), textcoords="offset points", arrowprops=arrow, zorder=6
         )
     near_right = x > left + 0.55 * (right - left)
-    axes.annotate(
+    _say(
+        axes,
         mark.words,
         (x, mark.y),
-        xytext=(-8 if near_right else 8, 0),
-        textcoords="offset points",
-        ha="right" if near_right else "left",
-        va="center",
-        **words,
+        (-8 if near_right else 8, 0),
+        "right" if near_right else "left",
+        "center",
     )
+
+
+def _draw_duration(axes: Axes, mark: Mark) -> None:
+    """A bar as long as the shorter duration, paler up to the longer one."""
+    shared = {"color": INK, "linewidth": 2.6, "zorder": 6, "solid_capstyle": "butt"}
+    ends = (mark.start, mark.start + mark.low, mark.start + mark.high)
+    axes.plot(ends[:2], [mark.y] * 2, **shared)
+    axes.plot(ends[1:], [mark.y] * 2, alpha=0.4, **shared)
+    left, right = axes.get_xlim()
+    if ends[2] > left + 0.4 * (right - left):  # no room beside it
+        _say(axes, mark.words, (right, mark.y), (0, 4), "right", "bottom")
+    else:
+        _say(axes, mark.words, (ends[2], mark.y), (5, 0), "left", "center")
+
+
+def _say(
+    axes: Axes, words: str, place: tuple[float, float], offset: tuple[float, float], ha: str, va: str
+) -> None:
+    said = axes.annotate(
+        words, place, xytext=offset, textcoords="offset points", ha=ha, va=va, color=INK, fontsize=8, zorder=8
+    )
+    said.set_in_layout(False)  # words must not narrow the axes
 
 
 def plain_number(value: float, _position: int | None = None) -> str:

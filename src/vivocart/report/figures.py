@@ -10,7 +10,8 @@ from vivocart.report.curves import CURVES, curve_figure
 from vivocart.report.drawing import STYLE, Figure, Panel, canvas_of, draw_mark, frame, plain_number, svg_text
 from vivocart.report.marks import marks_for
 from vivocart.report.palette import ARM_COLORS, BAND, MUTED, SURFACE
-from vivocart.report.words import as_printed, in_print
+from vivocart.report.spelling import as_printed, in_print
+from vivocart.report.tables import spaced
 from vivocart.scenarios.result import TrialResult
 
 
@@ -68,7 +69,10 @@ def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
         markersize=6.5,
         markeredgecolor=SURFACE,
     )
+    shown = spaced(list(days))
     for day, median in zip(days, visits["median"], strict=True):
+        if day not in shown:
+            continue
         axes.annotate(
             f"{median:.0f}",
             (day, median),
@@ -78,7 +82,7 @@ def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
             fontsize=10,
         )
     axes.set_xlim(-8, float(days.max()) + 14)
-    axes.set_xticks(days)
+    axes.set_xticks(shown)
     axes.set_ylim(0, top)
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.grid(axis="y")

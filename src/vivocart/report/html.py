@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from vivocart.report.figures import figures
 from vivocart.report.palette import theme_css
+from vivocart.report.spelling import exact, in_print, number, unit_words
 from vivocart.report.tables import (
     assumption_rows,
     comparison_rows,
@@ -20,16 +21,7 @@ from vivocart.report.tables import (
     interval_rows,
     item_table,
 )
-from vivocart.report.words import (
-    HEADLINE,
-    answer,
-    endpoint_rows,
-    exact,
-    grade_rows,
-    in_print,
-    number,
-    unit_words,
-)
+from vivocart.report.words import HEADLINE, answer, endpoint_rows, grade_rows
 from vivocart.scenarios.result import TrialResult
 from vivocart.scenarios.summary import kinds
 
@@ -76,6 +68,7 @@ def render_report(result: TrialResult) -> str:
         weight_meaning=result.assumptions.attrs.get("weight_meaning", ""),
         intervals=interval_rows(result),
         failures=failure_rows(result),
+        notes=[note for note in result.notes if note != DISCLAIMER],
         provenance=result.provenance.as_dict(),
     )
 

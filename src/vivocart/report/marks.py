@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from vivocart.report.spelling import in_print
 from vivocart.scenarios.result import ALL_ARMS, ArmResult, ComparisonRow
 
 
@@ -71,8 +72,7 @@ def marks_for(rows: Sequence[ComparisonRow], figure: str, arm: ArmResult) -> tup
 
 
 def _mark(row: ComparisonRow, place: _Place, last_infusion_day: float) -> Mark | None:
-    suffix = ", arm not stated" if row.arm == ALL_ARMS else ""
-    words = f"published: {row.observed_text}{suffix}"
+    words = f"published: {in_print(row.observed_text)}"
     if place.height is not None:
         if row.observed_lower is None or row.observed_upper is None:
             return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from vivocart.report.spelling import as_printed, exact, in_print, number, unit_words
 from vivocart.report.strips import strip_svg
-from vivocart.report.words import as_printed, exact, in_print, number, unit_words
 from vivocart.scenarios.result import ArmResult, ExamplePatient, TrialResult
 from vivocart.scenarios.summary import heaviest
 
@@ -45,9 +46,18 @@ def infusion_rows(result: TrialResult) -> list[dict[str, Any]]:
     return rows
 
 
+def spaced(days: Sequence[float], apart: float = 25.0) -> list[float]:
+    """The first day and those at least ``apart`` days after the one kept before: what a table has room for."""
+    kept = [days[0]]
+    for day in days[1:]:
+        if day - kept[-1] >= apart:
+            kept.append(day)
+    return kept
+
+
 def item_table(arms: tuple[ArmResult, ...]) -> dict[str, Any]:
     """Share of patients with each SLEDAI-2K item by arm and visit; items that hardly anyone has are counted, not shown."""
-    days = sorted(set(arms[0].sledai_items["day"]))
+    days = spaced(sorted(set(arms[0].sledai_items["day"])))
     shares = [_shares(arm) for arm in arms]
     named = arms[0].sledai_items.drop_duplicates("item")[["item", "weight", "organ"]]
     rows = [
@@ -77,7 +87,7 @@ def example_table(example: ExamplePatient | None) -> dict[str, Any] | None:
     """Items that the example patient ever has, by visit, and the scores that they add up to."""
     if example is None:
         return None
-    days = sorted(set(example.items["day"]))
+    days = spaced(sorted(set(example.items["day"])))
     columns = example.items[["item", "day", "present"]]
     present = {(str(item), float(day)): bool(flag) for item, day, flag in columns.itertuples(index=False)}
     named = example.items.drop_duplicates("item")[["item", "weight", "organ"]]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from vivocart.report.drawing import infusion_words
+from vivocart.report.spelling import as_printed, in_print, number, summary_cell
 from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
 from vivocart.scenarios.summary import endpoint_table
 
@@ -44,40 +44,6 @@ _FAMILIES = {
 }
 
 
-def number(value: float | None) -> str:
-    """A number as a physician reads it: whole from 10 up, two digits below; "not reached" for infinity."""
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "not reached"
-    if abs(value) >= 10 or float(value).is_integer():
-        return f"{value:,.0f}"
-    rounded = float(f"{value:.2g}")  # 0.999 is 1.0, not 1.00
-    digits = max(0, 1 - math.floor(math.log10(abs(rounded))))
-    return f"{value:.{digits}f}"
-
-
-def exact(value: float) -> str:
-    """A parameter's value with four significant digits."""
-    return f"{value:.4g}"
-
-
-def as_printed(endpoint: str, label: str, unit: str) -> tuple[float, str]:
-    """Factor and unit in which an endpoint is printed: a share of something is shown in percent."""
-    is_share = unit == "1" and "share" in label.lower() and "grade_max" not in endpoint
-    return (100.0, "%") if is_share else (1.0, unit_words(unit))
-
-
-_IN_PRINT = {"per uL": "per µL", "anti_dsdna": "anti-dsDNA", "cva": "stroke (CVA)", "haematuria": "hematuria"}
-
-
-def in_print(text: str) -> str:
-    """A label or an item's name as it stands in print."""
-    for written, printed in _IN_PRINT.items():
-        text = text.replace(written, printed)
-    return text.replace("_", " ")
-
-
 def grade_rows(result: TrialResult) -> list[dict[str, Any]]:
     """Share of patients of each arm by highest CRS grade; no row if the grade was not read."""
     if not all("crs_grade_max" in arm.endpoints for arm in result.arms):
@@ -89,24 +55,6 @@ def grade_rows(result: TrialResult) -> list[dict[str, Any]]:
         {"words": words[grade], "cells": [float((values == grade).mean()) for values in grades]}
         for grade in range(top + 1)
     ]
-
-
-def unit_words(unit: str) -> str:
-    """A unit as it stands in print; a pure number has none."""
-    return {"1": "", "score": "points", "d": "d", "1/uL": "/µL", "ug/mL": "µg/mL", "10*9/L": "×10⁹/L"}.get(
-        unit, unit
-    )
-
-
-def summary_cell(row: Mapping[str, Any]) -> str:
-    """One endpoint of one arm: median (5 to 95 % of patients), or the share of patients for a flag."""
-    if row["is_flag"]:
-        return f"{number(100 * row['mean'])} % of patients"
-    if math.isnan(row["median"]):
-        return "–"
-    factor, _ = as_printed(row["endpoint"], row["label"], row["unit"])
-    middle, low, high = (number(factor * row[name]) for name in ("median", "q05", "q95"))
-    return f"{middle} ({low} to {high})"
 
 
 def endpoint_rows(result: TrialResult) -> list[dict[str, Any]]:
@@ -201,5 +149,5 @@ def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
     )
     if not outside:
         return f"{text}."
-    named = "; ".join(f"{row.label} ({row.arm})" for row in outside)
+    named = "; ".join(f"{in_print(row.label)} ({row.arm})" for row in outside)
     return f"{text}; outside: {named}."
