@@ -70,7 +70,9 @@ class Record:
     """One bibliographic record.
 
     Dates keep the words of the source: ``date`` is the journal's date as PubMed writes it (``2025 Sep 17``, ``2012 May``,
-    ``2011 Jul-Aug``, ``2020 Spring``), ``electronic_date`` the day of electronic publication.
+    ``2011 Jul-Aug``, ``2020 Spring``), ``electronic_date`` the day of electronic publication,
+    ``created`` the day on which PubMed made the record. ``status`` is PubMed's word for the state of publication
+    (``ppublish``, ``epublish``, ``aheadofprint``), ``indexing`` its word for the state of the record (``MEDLINE`` ...).
     """
 
     id: str
@@ -87,8 +89,9 @@ class Record:
     nlm_id: str = ""
     date: str = ""
     electronic_date: datetime.date | None = None
-    model: str = ""
+    created: datetime.date | None = None
     status: str = ""
+    indexing: str = ""
     volume: str = ""
     issue: str = ""
     pages: str = ""
@@ -96,6 +99,7 @@ class Record:
     doi: str = ""
     pmid: str = ""
     pmcid: str = ""
+    nihms_id: str = ""
     version: str = ""
     url: str = ""
     read_at: str = ""

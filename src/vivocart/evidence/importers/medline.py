@@ -109,7 +109,9 @@ def _record(fields: Fields) -> Record:
         nlm_id=first.get("JID", ""),
         date=first.get("DP", ""),
         electronic_date=_day(first.get("DEP", "")),
+        created=_day(first.get("CRDT", "")[:10].replace("/", "")),
         status=first.get("PST", ""),
+        indexing=first.get("STAT", ""),
         volume=first.get("VI", ""),
         issue=first.get("IP", ""),
         pages=first.get("PG", ""),
@@ -117,6 +119,7 @@ def _record(fields: Fields) -> Record:
         doi=_identifier(fields, "LID", "doi") or _identifier(fields, "AID", "doi"),
         pmid=pmid,
         pmcid=pmcid,
+        nihms_id=first.get("MID", ""),
         languages=_values(fields, "LA"),
         publication_types=types,
         keywords=tuple(value.removeprefix("*") for value in _values(fields, "OT")),
@@ -219,7 +222,7 @@ def _line(tag: str, value: str) -> str:
 
 
 def _fields(record: Record) -> Iterator[tuple[str, str]]:
-    yield "PMID", record.pmid
+    yield from (("PMID", record.pmid), ("STAT", record.indexing))
     for number in record.issn:
         yield "IS", number
     yield from (
@@ -249,9 +252,10 @@ def _fields(record: Record) -> Iterator[tuple[str, str]]:
         linked = f" PMID: {correction.pmid}" if correction.pmid else ""
         yield _TAG_OF_KIND.get(correction.kind, "CIN"), f"{correction.reference}{linked}"
     yield from (("MH", heading) for heading in record.mesh)
-    yield "PMC", record.pmcid
+    yield from (("PMC", record.pmcid), ("MID", record.nihms_id))
     yield from (("OT", keyword) for keyword in record.keywords)
     yield "COIS", record.conflict
+    yield "CRDT", record.created.strftime("%Y/%m/%d 00:00") if record.created else ""
     yield "AID", f"{record.doi} [doi]" if record.doi else ""
     yield "PST", record.status
     yield "SO", source_line(record)
