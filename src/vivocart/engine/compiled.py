@@ -16,7 +16,7 @@ from vivocart.engine.cache import read_object, write_object
 from vivocart.engine.kernels import KERNELS, plan, write_module
 from vivocart.engine.layout import Layout, lay_out
 from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object, vector_lanes
-from vivocart.engine.program import build_program
+from vivocart.engine.program import build_program, states_that_stay_zero
 from vivocart.equations.system import System, symbol
 from vivocart.equations.triggers import Trigger
 from vivocart.ground.errors import UnknownNameError
@@ -32,7 +32,8 @@ class CompiledSystem:
 
     system: System
     observable_ids: tuple[str, ...]
-    dosed: tuple[int, ...]
+    dosed: tuple[int, ...]  # places among all states
+    kept: tuple[int, ...]  # places of the states that are integrated; the others stay zero
     conditions: tuple[sympy.Basic, ...]
     triggers: tuple[Trigger, ...]
     layout: Layout
@@ -87,12 +88,14 @@ def compile_system(
     watched = (*conditions, *(t.condition for t in triggers))
     amounts = tuple(t.amount for t in triggers)
     width = lanes or vector_lanes()
+    # a host that stops at conditions may change any state
+    absent = frozenset[str]() if conditions or system.events else states_that_stay_zero(system, doses_into)
     key = _key(system, observed, doses_into, (*watched, *amounts), width)
     stored = read_object(key)
     if stored is None:
         if on_compile is not None:
             on_compile(f"Compiling {len(states)} equations of {system.id or 'the model'} for this machine (once)")
-        program = build_program(system, tuple(observed.values()), doses_into, watched, amounts)
+        program = build_program(system, tuple(observed.values()), doses_into, watched, amounts, absent)
         layout = plan(program, width)
         code = compile_object(write_module(program, layout))
         write_object(key, dict(zip(Layout._fields[:11], layout[:11], strict=True)), code)
@@ -103,6 +106,7 @@ def compile_system(
         system=system,
         observable_ids=tuple(observed),
         dosed=tuple(states.index(s) for s in doses_into),
+        kept=tuple(i for i, s in enumerate(states) if s not in absent),
         conditions=tuple(conditions),
         triggers=tuple(triggers),
         layout=layout,

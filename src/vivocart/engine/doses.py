@@ -135,13 +135,17 @@ def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], state_ids
         raise InputError(f"state '{name}' is not dosed", where="doses.state", mend="name it in compile_system(dosed=)")
 
 
-def expand_doses(doses: Doses, dosed: tuple[int, ...], start_time: float) -> Actions:
-    """The actions of doses; what was due before the start is left out, a running infusion is not."""
+def expand_doses(doses: Doses, dosed: tuple[int, ...], kept: tuple[int, ...], start_time: float) -> Actions:
+    """The actions of doses; what was due before the start is left out, a running infusion is not.
+
+    ``kept`` are the places of the states that are integrated: boluses are given by place among those.
+    """
     row_of = np.full(max(dosed, default=0) + 1, -1, np.int64)
+    place_of = np.full(max(dosed, default=0) + 1, -1, np.int64)
     for row, state in enumerate(dosed):
-        row_of[state] = row
+        row_of[state], place_of[state] = row, kept.index(state)
     offsets, time, target, value, bolus, count = _expand(
-        doses.offsets, doses.time, doses.duration, doses.state, doses.amount, row_of, len(dosed), start_time
+        doses.offsets, doses.time, doses.duration, doses.state, doses.amount, row_of, place_of, len(dosed), start_time
     )
     return Actions(
         offsets=offsets, time=time[:count], target=target[:count], value=value[:count], bolus=bolus[:count]
@@ -156,6 +160,7 @@ def _expand(
     states: Any,
     amounts: Any,
     row_of: Any,
+    place_of: Any,
     n_rows: int,
     start_time: float,
 ) -> Any:
@@ -196,6 +201,6 @@ def _expand(
                 rate[row] = 0.0 if running[row] == 0 else rate[row] + (flow if part == 0 else -flow)
                 out_target[a], out_value[a], out_bolus[a] = row, rate[row], 0
             else:
-                out_target[a], out_value[a], out_bolus[a] = states[d], amounts[d], 1
+                out_target[a], out_value[a], out_bolus[a] = place_of[states[d]], amounts[d], 1
         out_offsets[p + 1] = count
     return out_offsets, out_time, out_target, out_value, out_bolus, count

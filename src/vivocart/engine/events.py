@@ -111,8 +111,11 @@ class EventQueue:
         self.truths = [event.initial_value for event in self.formulas.events]
         return self.settle(time, states)
 
-    def settle(self, time: float, states: list[float]) -> list[float]:
+    def settle(self, time: float, states: list[float], truths: Sequence[float] | None = None) -> list[float]:
         """The states after all that happens at this moment, one event after the other.
+
+        ``truths`` are those of the triggers now, as seen by whoever found the crossing: at the crossing itself, another
+        evaluation may differ by a rounding and miss it.
 
         Raises
         ------
@@ -120,7 +123,7 @@ class EventQueue:
             If events set each other off without end, or a delay is negative or not a number.
         """
         states = list(states)
-        self._notice(time, states)
+        self._notice(time, states, truths)
         for _ in range(MOST_EXECUTIONS):
             due = [entry for entry in self.pending if entry.time <= time]
             if not due:
@@ -133,9 +136,11 @@ class EventQueue:
             f"events set each other off without end at time {time:g} (more than {MOST_EXECUTIONS} executions)"
         )
 
-    def _notice(self, time: float, states: list[float]) -> None:
+    def _notice(self, time: float, states: list[float], seen: Sequence[float] | None = None) -> None:
         """Compares every trigger with its truth before: queues what turned true, drops what may not persist."""
-        truths = [bool(value) for value in self.formulas.triggers(self.parameters, states, time)]
+        if seen is None:
+            seen = self.formulas.triggers(self.parameters, states, time)
+        truths = [bool(value) for value in seen]
         for index, (before, now) in enumerate(zip(self.truths, truths, strict=True)):
             event = self.formulas.events[index]
             if now and not before:

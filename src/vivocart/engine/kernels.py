@@ -159,7 +159,7 @@ class _Writer:
         code, program, at = self._code(), self.program, self.at
         time = code.load("%w", at.time)
         states = code.address("%w", at.y)
-        nodes = [*program.matrix.values(), *program.time_slopes.values()]
+        nodes = [*program.minus_matrix.values(), *program.time_slopes.values()]
         emitter = self._emitter(code, nodes, states, time, forgiving=True)
         for i, node in program.time_slopes.items():
             code.store("%w", at.time_slope + i, emitter.value(node))
@@ -167,10 +167,10 @@ class _Writer:
 
         def entry(i: int, j: int) -> str | None:
             if (i, j) not in values:
-                node = program.matrix.get((i, j))
+                node = program.minus_matrix.get((i, j))
                 if node is not None:
                     value = emitter.value(node)
-                    values[i, j] = code.sub("%d", value) if i == j else code.neg(value)
+                    values[i, j] = code.add("%d", value) if i == j else value
                 elif i == j:
                     values[i, j] = "%d"
             return values.get((i, j))
@@ -199,9 +199,10 @@ class _Writer:
             minus = code.neg(b[pivot.pivot]) if pivot.rows else ""
             for i in pivot.rows:
                 b[i] = code.fma(code.load("%w", at.factors + f.place[i, pivot.pivot]), minus, b[i])
+        known = {e.pivot: i for i, e in enumerate(reversed(f.eliminations))}
         for pivot in reversed(f.eliminations):
             k = pivot.pivot
-            for j in pivot.columns:
+            for j in sorted(pivot.columns, key=known.__getitem__):  # what was known first comes first
                 minus = code.neg(b[j])
                 b[k] = code.fma(code.load("%w", at.factors + f.place[k, j]), minus, b[k])
             b[k] = code.mul(b[k], code.load("%w", at.factors + f.place[k, k]))

@@ -28,7 +28,7 @@ class Program:
     graph: Graph
     start: tuple[int, ...]  # initial value of each state
     rates: tuple[int, ...]
-    matrix: Mapping[tuple[int, int], int]
+    minus_matrix: Mapping[tuple[int, int], int]  # minus the derivatives of the rates to the states
     time_slopes: Mapping[int, int]
     observables: tuple[int, ...]
     mode_relations: tuple[int, ...]
@@ -37,6 +37,7 @@ class Program:
     time_boundaries: tuple[int, ...]
     constants: tuple[int, ...]  # nodes of level 1 that kernels read from the workspace
     dosed: tuple[int, ...]
+    kept: tuple[int, ...]  # places in the system of the states that are integrated
     factorization: Factorization
     n_parameters: int
 
@@ -47,20 +48,23 @@ def build_program(
     dosed: Sequence[str],
     conditions: Sequence[sympy.Basic],
     amounts: Sequence[sympy.Basic],
+    absent: frozenset[str] = frozenset(),
 ) -> Program:
-    """The program of a system."""
+    """The program of a system; states in ``absent`` are zero for good and left out."""
     graph = Graph()
     names: dict[sympy.Basic, int] = {
         symbol(p): graph.make(PARAMETER, value=i) for i, p in enumerate(system.parameter_ids)
     }
     start = _read_start(graph, system, names)
-    position = {state: i for i, state in enumerate(system.state_ids)}
+    kept = [i for i, state in enumerate(system.state_ids) if state not in absent]
+    position = {system.state_ids[i]: place for place, i in enumerate(kept)}
     names |= {symbol(state): graph.make(STATE, value=i) for state, i in position.items()}
+    names |= {symbol(state): graph.number(0.0) for state in absent}
     rules = {symbol(rule.id): rule.expression for rule in system.rules}
     modes: dict[int, sympy.Basic] = {}
     held = Reader(graph, dict(names), rules, modes)
     true = Reader(graph, dict(names), rules)
-    rates = tuple(held.read(state.rate) for state in system.states)
+    rates = tuple(held.read(system.states[i].rate) for i in kept)
     matrix, slopes = _derivatives(graph, rates)
     relations = tuple(true.read(relation) for relation in modes.values())
     watched = tuple(true.read(c) for c in conditions)
@@ -72,9 +76,9 @@ def build_program(
     moving = [*rates, *matrix.values(), *slopes.values(), *observed, *relations, *watched, *given]
     return Program(
         graph=graph,
-        start=start,
+        start=tuple(start[i] for i in kept),
         rates=rates,
-        matrix=matrix,
+        minus_matrix=matrix,
         time_slopes=slopes,
         observables=observed,
         mode_relations=relations,
@@ -83,9 +87,32 @@ def build_program(
         time_boundaries=_time_boundaries(graph, [*relations, *watched]),
         constants=_constants_read(graph, moving),
         dosed=tuple(position[s] for s in dosed),
-        factorization=factorize(matrix, len(system.states)),
+        kept=tuple(kept),
+        factorization=factorize(matrix, len(kept)),
         n_parameters=len(system.parameters),
     )
+
+
+def states_that_stay_zero(system: System, dosed: Sequence[str]) -> frozenset[str]:
+    """States that start at zero, are not dosed and have no rate as long as all of them are zero.
+
+    Products that are not given leave their states so; without them the rest is smaller and no number changes.
+    """
+    start = {entry.id: entry.expression for entry in system.start}
+    absent = {s for s in system.state_ids if start.get(s) == 0 and s not in dosed}
+    rules = {symbol(rule.id): rule.expression for rule in system.rules}
+    while absent:
+        graph = Graph()
+        names = {symbol(p): graph.make(PARAMETER, value=i) for i, p in enumerate(system.parameter_ids)}
+        more = [*system.constant_ids, *system.state_ids]
+        names |= {symbol(s): graph.make(STATE, value=i) for i, s in enumerate(more) if s not in absent}
+        names |= {symbol(s): graph.number(0.0) for s in absent}
+        reader = Reader(graph, names, rules)
+        moving = {s.id for s in system.states if s.id in absent and graph.constant(reader.read(s.rate)) != 0.0}
+        if not moving:
+            break
+        absent -= moving
+    return frozenset(absent)
 
 
 def _read_start(graph: Graph, system: System, names: dict[sympy.Basic, int]) -> tuple[int, ...]:
@@ -108,14 +135,14 @@ def _read_start(graph: Graph, system: System, names: dict[sympy.Basic, int]) -> 
 
 
 def _derivatives(graph: Graph, rates: Sequence[int]) -> tuple[dict[tuple[int, int], int], dict[int, int]]:
-    """Derivatives of the rates to the states (sparse) and to time."""
+    """Minus the derivatives of the rates to the states (sparse), and those to time."""
     derivatives = Derivatives(graph)
     matrix: dict[tuple[int, int], int] = {}
     slopes: dict[int, int] = {}
     for i, rate in enumerate(rates):
         for (kind, j), node in derivatives.gradient(rate).items():
             if kind == STATE:
-                matrix[i, j] = node
+                matrix[i, j] = graph.negative(node)
             else:
                 slopes[i] = node
     return matrix, slopes

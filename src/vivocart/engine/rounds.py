@@ -71,7 +71,7 @@ def _fire(
 
 def _with_doses(compiled: CompiledSystem, batch: Batch, doses: Doses) -> Batch:
     """The batch with the actions of these doses; what was done is a prefix of the new list, as of the old one."""
-    actions = expand_doses(doses, compiled.dosed, float(batch.start_time[0]))
+    actions = expand_doses(doses, compiled.dosed, compiled.kept, float(batch.start_time[0]))
     done = batch.next_action - batch.offsets[:-1]
     return batch._replace(
         offsets=actions.offsets,

@@ -58,6 +58,7 @@ def compile_single(system: System, observables: Sequence[sympy.Basic]) -> Single
         system=system,
         observable_ids=(),
         dosed=(),
+        kept=program.kept,
         conditions=tuple(event.trigger for event in system.events),
         triggers=(),
         layout=layout,
@@ -125,7 +126,8 @@ def run_single(
                 )
                 _raise_if_failed(compiled, batch)
             before = batch.state[0].tolist()
-            after = queue.settle(float(batch.time[0]), before)
+            stopped = batch.status[0] == Status.STOPPED
+            after = queue.settle(float(batch.time[0]), before, batch.truth[0].tolist() if stopped else None)
             if after != before:
                 _put(batch, after)
         values[row] = compiled.observables(given, batch.state[0].tolist(), float(batch.time[0]))

@@ -27,6 +27,8 @@ What holds between calls:
   after it. Doses due at the very time of a stop are given when the patient is resumed.
 - Outputs are recorded for times before a patient's time; what is due exactly at it waits, so that it shows the state
   after doses, boluses and changes by the host at that time. ``record_now`` writes it.
+- The columns of ``batch.state`` are the states ``compiled.kept``: all of them if there are ``conditions``. A system compiled
+  without conditions leaves out states that start at zero and stay there because nothing is dosed into them.
 - To change rates or steps at a time of its own the host calls ``advance(until=...)`` with that time first.
 """
 
@@ -115,7 +117,7 @@ def begin(
     n, at = len(p), compiled.layout
     given = doses if doses is not None else no_doses(n)
     check_doses(given, n, compiled.dosed, compiled.system.state_ids)
-    actions = expand_doses(given, compiled.dosed, start_time)
+    actions = expand_doses(given, compiled.dosed, compiled.kept, start_time)
     if values is None:
         values = np.full((n, len(t), at.n_observables), np.nan)
     batch = Batch(
@@ -290,7 +292,7 @@ def failures_of(compiled: CompiledSystem, batch: Batch) -> tuple[Failure, ...]:
             Failure(
                 patient=patient,
                 time=float(batch.time[patient]),
-                state_id=compiled.system.state_ids[int(batch.worst[patient])],
+                state_id=compiled.system.state_ids[compiled.kept[int(batch.worst[patient])]],
                 status=status,
                 reason=reason,
                 advice=advice,
@@ -348,7 +350,7 @@ def check_times(times: ArrayLike, start_time: float) -> Numbers:
 
 def check_atol(atol: float | ArrayLike, compiled: CompiledSystem) -> Numbers:
     """One absolute tolerance a state."""
-    values = np.asarray(atol, dtype=float)
-    if values.ndim > 1 or values.size not in (1, compiled.layout.n_states) or not np.all(values > 0):
+    values, count = np.asarray(atol, dtype=float), len(compiled.system.states)
+    if values.ndim > 1 or values.size not in (1, count) or not np.all(values > 0):
         raise InputError("atol must be positive: one number, or one a state", where="atol")
-    return np.ascontiguousarray(np.broadcast_to(values.ravel(), (compiled.layout.n_states,)))
+    return np.ascontiguousarray(np.broadcast_to(values.ravel(), (count,))[list(compiled.kept)])

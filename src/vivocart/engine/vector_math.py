@@ -57,12 +57,17 @@ def _define(lanes: int, name: str, inputs: int, body: object) -> str:
     return f"define internal {code.vector} @{name}({signature}) nounwind {{\nentry:\n{lines}\n}}\n"
 
 
-def _horner(code: Code, x: str, coefficients: list[float]) -> str:
-    """A polynomial, highest coefficient first."""
-    value = code.number(coefficients[0])
-    for c in coefficients[1:]:
-        value = code.fma(value, x, code.number(c))
-    return value
+def _estrin(code: Code, x: str, coefficients: list[float]) -> str:
+    """A polynomial, highest coefficient first, by pairs (Estrin): a shorter chain of results that wait for others."""
+    terms = [code.number(c) for c in reversed(coefficients)]
+    while len(terms) > 1:
+        pairs = [code.fma(terms[i + 1], x, terms[i]) for i in range(0, len(terms) - 1, 2)]
+        if len(terms) % 2:
+            pairs.append(terms[-1])
+        terms = pairs
+        if len(terms) > 1:
+            x = code.mul(x, x)
+    return terms[0]
 
 
 def _two_to(code: Code, exponent: str) -> str:
@@ -82,7 +87,7 @@ def _exp_of_sum(code: Code, high: str, low: str | None) -> str:
         r = code.fma(minus_k, code.number(_LN2_LOW), r)
     else:
         r = code.add(r, code.fma(minus_k, code.number(_LN2_LOW), low))
-    tail = _horner(code, r, [1.0 / math.factorial(i) for i in range(13, 1, -1)])
+    tail = _estrin(code, r, [1.0 / math.factorial(i) for i in range(13, 1, -1)])
     value = code.add(code.fma(code.mul(r, r), tail, r), code.number(1.0))
     half = code.intrinsic("floor", code.mul(k, code.number(0.5)))  # two factors, so that 2**-1074 is reached
     return code.mul(code.mul(value, _two_to(code, half)), _two_to(code, code.sub(k, half)))
@@ -113,7 +118,7 @@ def _log_body(code: Code, x: str) -> str:
     f = code.sub(m, code.number(1.0))
     s = code.div(f, code.add(f, code.number(2.0)))
     z = code.mul(s, s)
-    series = code.mul(z, _horner(code, z, list(reversed(_LOG))))
+    series = code.mul(z, _estrin(code, z, list(reversed(_LOG))))
     half_square = code.mul(code.number(0.5), code.mul(f, f))
     inner = code.fma(s, code.add(half_square, series), code.mul(e, code.number(_LN2_LOW)))
     value = code.fma(e, code.number(_LN2_HIGH), code.sub(f, code.sub(half_square, inner)))
@@ -155,7 +160,7 @@ def _long_log(code: Code, x: str) -> tuple[str, str]:
     rest = code.fma(code.neg(s_high), below[1], rest)
     s = (s_high, code.mul(rest, inverse))
     z = _two_product(code, s, s)
-    tail = _horner(code, z[0], [2.0 / (2 * i + 1) for i in range(13, 1, -1)])
+    tail = _estrin(code, z[0], [2.0 / (2 * i + 1) for i in range(13, 1, -1)])
     third = 2.0 / 3.0
     third_low = float(Fraction(2, 3) - Fraction(third))
     small = code.mul(z[0], tail)
