@@ -25,6 +25,7 @@ from vivocart.engine.machine import compile_object, load_object
 from vivocart.engine.program import build_program
 from vivocart.engine.solve import advance, begin
 from vivocart.engine.status import REASONS, Status
+from vivocart.engine.turning_points import turning_conditions
 from vivocart.equations.system import System
 from vivocart.ground.errors import SimulationError
 
@@ -44,10 +45,22 @@ class SinglePatient:
     events: EventFormulas
 
 
-def compile_single(system: System, observables: Sequence[sympy.Basic]) -> SinglePatient:
-    """A system ready for :func:`run_single`; ``observables`` are expressions in its ids."""
+def compile_single(system: System, observables: Sequence[sympy.Basic], *, span: float = 1.0) -> SinglePatient:
+    """A system ready for :func:`run_single`.
+
+    Parameters
+    ----------
+    system
+        Any system, with its events.
+    observables
+        Expressions in its ids.
+    span
+        About how long it will run: what moves slower than that is not looked at closely.
+    """
+    triggers = tuple(event.trigger for event in system.events)
+    watched = (*triggers, *turning_conditions(system, triggers, span))
     wanted = [*observables, *event_expressions(system)]
-    program = build_program(system, wanted, (), [event.trigger for event in system.events], ())
+    program = build_program(system, wanted, (), watched, ())
     graph, nodes = program.graph, program.observables
     observed = formulas(graph, nodes[: len(observables)])
     events = event_formulas(system, graph, dict(zip(wanted, nodes, strict=True)))
@@ -59,7 +72,7 @@ def compile_single(system: System, observables: Sequence[sympy.Basic]) -> Single
         observable_ids=(),
         dosed=(),
         kept=program.kept,
-        conditions=tuple(event.trigger for event in system.events),
+        conditions=watched,
         triggers=(),
         layout=layout,
         kernels=Kernels(*loaded.addresses),
@@ -110,7 +123,7 @@ def run_single(
     batch = begin(compiled.moving, given[:-1], (), start_time=start_time)
     _put(batch, queue.begin(start_time, first))
     values = np.empty((len(times), len(compiled.observables.roots)))
-    piece = _piece(compiled, start_time, times)
+    piece, n_events = _piece(compiled, start_time, times), len(compiled.events.events)
     for row, time in enumerate(times):
         while batch.time[0] < time or queue.next_time <= time:
             until = min(time, queue.next_time, float(batch.time[0]) + piece)
@@ -127,7 +140,9 @@ def run_single(
                 _raise_if_failed(compiled, batch)
             before = batch.state[0].tolist()
             stopped = batch.status[0] == Status.STOPPED
-            after = queue.settle(float(batch.time[0]), before, batch.truth[0].tolist() if stopped else None)
+            after = queue.settle(
+                float(batch.time[0]), before, batch.truth[0, :n_events].tolist() if stopped else None
+            )
             if after != before:
                 _put(batch, after)
         values[row] = compiled.observables(given, batch.state[0].tolist(), float(batch.time[0]))

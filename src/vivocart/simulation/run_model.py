@@ -61,8 +61,9 @@ def run_model(
         given[name] = float(value)
     if any(later < earlier for earlier, later in zip([start_time, *times], times, strict=False)):
         raise InputError("times that do not rise from the start", where="times", mend="sort them")
+    span = (times[-1] - start_time if len(times) else 0.0) or 1.0
     try:
-        compiled = compile_single(system, list(wanted.values()))
+        compiled = compile_single(system, list(wanted.values()), span=span)
     except RecursionError:
         raise InputError(
             "an expression is nested too deeply", where=system.id, mend="split it into rules"
