@@ -6,6 +6,8 @@ engine is used.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import sympy
@@ -59,7 +61,7 @@ def _run(model: Model, functions, regimen: Regimen, parameters: np.ndarray, weig
     ]
     edges = sorted({0.0, DAYS, *(edge for row in doses for edge in row[:2])})
     rows: dict[float, np.ndarray] = {}
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in itertools.pairwise(edges):
         inflow = np.zeros(len(state))
         for first, last, index, amount in doses:
             if first <= begin < last:

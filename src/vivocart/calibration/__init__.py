@@ -1,1 +1,1 @@
-"""."""
+"""Published observations, and what cohorts of their size show in the model."""

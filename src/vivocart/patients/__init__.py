@@ -1,1 +1,1 @@
-"""."""
+"""Virtual patients: covariates, between-subject variability, entry criteria."""

@@ -62,10 +62,20 @@ class Setting:
             on_message=self.on_message,
         )
 
-    def patients(self, first: int, count: int) -> VirtualPopulation:
-        """Virtual patients ``first`` to ``first + count - 1`` of the trial's seed."""
+    def patients(
+        self, first: int, count: int, *, typical_draw: np.ndarray | None = None
+    ) -> VirtualPopulation:
+        """Virtual patients ``first`` to ``first + count - 1`` of the trial's seed.
+
+        With ``typical_draw`` (count,) those who share a number share uncertain typical values.
+        """
         return VirtualPopulation.sample(
-            self.model, n_patients=count, seed=self.seed, criteria=self.criteria, first=first
+            self.model,
+            n_patients=count,
+            seed=self.seed,
+            criteria=self.criteria,
+            first=first,
+            typical_draw=typical_draw,
         )
 
 

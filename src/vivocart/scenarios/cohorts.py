@@ -82,6 +82,7 @@ def uncertain_cohorts(
     width = sum(sizes.values())
     draws = np.arange(n_cohorts)
     intervals = _intervals(study, setting.seed, n_cohorts)
+    patients = setting.patients(0, n_cohorts * width, typical_draw=np.repeat(draws, width))
     results: dict[str, pd.DataFrame] = {}
     start = 0
     for arm_id, size in sizes.items():
@@ -90,7 +91,7 @@ def uncertain_cohorts(
             chosen = draws[intervals == interval]
             places = (chosen[:, None] * width + start + np.arange(size)[None, :]).ravel()
             regimen = study.regimens(float(interval) if study.interval else None)[arm_id]
-            parts.extend(_simulated(setting, regimen, places, places // width, tick))
+            parts.extend(_simulated(setting, regimen, patients.take(places), tick))
         results[arm_id] = pd.concat(parts).sort_index()
         start += size
     return results
@@ -126,33 +127,15 @@ def _intervals(study: Study, seed: int, n_cohorts: int) -> np.ndarray:
 
 
 def _simulated(
-    setting: Setting, regimen: Regimen, places: np.ndarray, draws: np.ndarray, tick: Tick
+    setting: Setting, regimen: Regimen, patients: VirtualPopulation, tick: Tick
 ) -> list[pd.DataFrame]:
     parts: list[pd.DataFrame] = []
-    for first in range(0, len(places), CHUNK):
-        chosen = slice(first, first + CHUNK)
-        patients = _sampled(setting, places[chosen], draws[chosen])
-        simulation = setting.simulate(regimen, patients)
+    for first in range(0, len(patients), CHUNK):
+        chosen = patients.take(np.arange(first, min(first + CHUNK, len(patients))))
+        simulation = setting.simulate(regimen, chosen)
         parts.append(pd.concat([endpoints(simulation), observed(setting, simulation)], axis=1))
-        tick(len(patients))
+        tick(len(chosen))
     return parts
-
-
-def _sampled(setting: Setting, places: np.ndarray, draws: np.ndarray) -> VirtualPopulation:
-    """The patients at these places of the seed, each with its cohort's typical values."""
-    first, last = int(places[0]), int(places[-1])
-    whole = np.arange(first, last + 1)
-    of_place = dict(zip(places.tolist(), draws.tolist(), strict=True))
-    draw = np.array([of_place.get(place, 0) for place in whole.tolist()])
-    population = VirtualPopulation.sample(
-        setting.model,
-        n_patients=len(whole),
-        seed=setting.seed,
-        criteria=setting.criteria,
-        first=first,
-        typical_draw=draw,
-    )
-    return population.take(places - first)
 
 
 def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -196,6 +179,6 @@ def _two_ends(prediction: Prediction) -> str:
     if len(prediction.parts) < 2:
         return ""
     return "; ".join(
-        f"{'lowest' if part.name == 'minimum' else 'highest'} {part.median:.3g} ({part.low90:.3g} to {part.high90:.3g})"
+        f"{'lowest' if part.name == 'minimum' else 'highest'} {part.median:.2g} ({part.low90:.2g} to {part.high90:.2g})"
         for part in prediction.parts
     )

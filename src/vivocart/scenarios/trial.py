@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -22,6 +22,7 @@ from vivocart.scenarios import weights
 from vivocart.scenarios.arms import CHUNK, Setting, run_arm, visit_items
 from vivocart.scenarios.cohorts import compare_with_published
 from vivocart.scenarios.result import ArmResult, ExamplePatient, Reference, TrialResult
+from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study, load_study, study_ids
 
 DEFAULT_PATIENTS = 2_000
@@ -79,8 +80,6 @@ def run_trial(
     count = DEFAULT_PATIENTS if n_patients is None else n_patients
     if count < 1:
         raise InputError(f"{count}", where="n_patients", mend="give a whole number, 1 or more")
-    interval = known.default_interval_days if interval_days is None else interval_days
-    regimens = known.regimens(interval_days)
     model = load_model()
     setting = Setting(
         model=model,
@@ -93,25 +92,15 @@ def run_trial(
         threads=threads,
         on_message=on_message,
     )
+    interval = known.default_interval_days if interval_days is None else interval_days
     progress = _Progress(total=_work(model, known, count), report=on_progress)
-    arms: list[ArmResult] = []
-    seen: dict[str, pd.DataFrame] = {}
-    for arm in known.arms:
-        result, seen[arm.id] = run_arm(
-            setting,
-            arm.id,
-            regimens[arm.id],
-            n_patients=count,
-            cohort_size=arm.n_patients,
-            tick=progress.tick,
-        )
-        arms.append(result)
+    arms, seen = _arms(setting, known, known.regimens(interval_days), count, progress)
     shown = arms[-1]  # studies list their arms by rising dose
     return TrialResult(
         study=known,
         seed=seed,
         n_patients=count,
-        interval_days=interval,
+        interval_days=interval if interval is not None else float("nan"),
         arms=tuple(arms),
         intervals=_interval_scenarios(setting, known, min(count, _INTERVAL_PATIENTS), progress),
         comparison=compare_with_published(
@@ -126,6 +115,25 @@ def run_trial(
         command=_command(known, count, seed, interval),
         notes=_notes(known, arms),
     )
+
+
+def _arms(
+    setting: Setting, study: Study, regimens: Mapping[str, Regimen], n_patients: int, progress: _Progress
+) -> tuple[list[ArmResult], dict[str, pd.DataFrame]]:
+    """Every arm in the same patients, and the observables that published observations read."""
+    arms: list[ArmResult] = []
+    seen: dict[str, pd.DataFrame] = {}
+    for arm in study.arms:
+        result, seen[arm.id] = run_arm(
+            setting,
+            arm.id,
+            regimens[arm.id],
+            n_patients=n_patients,
+            cohort_size=arm.n_patients,
+            tick=progress.tick,
+        )
+        arms.append(result)
+    return arms, seen
 
 
 def _published(study: Study) -> list[Observation]:

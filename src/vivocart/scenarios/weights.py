@@ -68,7 +68,9 @@ def parameter_weights(setting: Setting, regimen: Regimen, *, n_patients: int, ti
         table = _headline(setting, regimen, _stacked(model, base, [moved[key] for key in chosen]))
         for position, (name, _) in enumerate(chosen):
             part = table[position * n_patients : (position + 1) * n_patients]
-            change = np.abs(np.mean(part, axis=0) - reference.mean(axis=0)) / np.where(scale > 0, scale, np.inf)
+            change = np.abs(np.mean(part, axis=0) - reference.mean(axis=0)) / np.where(
+                scale > 0, scale, np.inf
+            )
             shifts[name] = np.maximum(shifts.get(name, np.zeros(len(HEADLINE))), change)
         tick(n_patients * len(chosen))
     return _table(model, shifts)

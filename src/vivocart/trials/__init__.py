@@ -1,1 +1,1 @@
-"""."""
+"""A study as data: arms, entry criteria, visits, rescue."""

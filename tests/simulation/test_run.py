@@ -1,0 +1,114 @@
+"""Simulations: reproducible whatever the chunks and threads, exact at infusions, honest about failures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.model.load import Model, load_model
+from vivocart.patients.population import VirtualPopulation
+from vivocart.simulation.rescue import Rescue
+from vivocart.simulation.run import simulate
+from vivocart.therapies.regimen import Regimen
+
+LETTER = Regimen("HN2301", dose_mg=4, infusions=3, interval_days=3)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def patients(model: Model) -> VirtualPopulation:
+    return VirtualPopulation.sample(model, n_patients=24, seed=5)
+
+
+def test_threads_chunks_and_order_change_no_bit(model: Model, patients: VirtualPopulation):
+    whole = simulate(model, LETTER, patients, days=60, threads=1).data
+    again = simulate(model, LETTER, patients, days=60, threads=2).data
+    assert whole.identical(again)
+    order = np.array([17, 3, 22, 0, 9])
+    part = simulate(model, LETTER, patients.take(order), days=60, threads=2).data
+    assert part.identical(whole.isel(patient=order))
+
+
+def test_output_times_change_no_value(model: Model, patients: VirtualPopulation):
+    few = simulate(model, LETTER, patients, days=30, times_days=[7.0, 30.0])
+    many = simulate(model, LETTER, patients, days=30, times_days=np.linspace(0, 30, 481))
+    assert np.array_equal(few["b_cells_blood"].values, many["b_cells_blood"].sel(time=[7.0, 30.0]).values)
+
+
+def test_no_infusion_is_stepped_over(model: Model, patients: VirtualPopulation):
+    late = Regimen("HN2301", dose_mg=4, infusions=3, interval_days=200, start_day=130)
+    sim = simulate(model, late, patients, days=600)
+    for day in (130.0, 330.0, 530.0):
+        assert (sim["lnp_plasma"].sel(time=day + 1 / 24, method="nearest") > 0.1).all()
+        assert (sim["lnp_plasma"].sel(time=day, method="nearest") < 1e-6).all()
+
+
+def test_every_observable_has_its_unit_and_name(model: Model, patients: VirtualPopulation):
+    sim = simulate(model, LETTER, patients, days=10)
+    for name, row in model.observables.items():
+        assert sim[name].attrs == {"units": row.unit, "long_name": row.label}
+    assert list(sim.to_frame().columns[:2]) == ["patient", "time"]
+
+
+def test_rescue_is_given_when_the_patient_asks_for_it(model: Model, patients: VirtualPopulation):
+    rule = Rescue(
+        product="tocilizumab",
+        observable="cytokine_signal",
+        threshold="crs_fever_threshold",
+        dose_per_kg=8,
+        maximum_dose=800,
+        delay_hours=4,
+        maximum_count=1,
+    )
+    without = simulate(model, LETTER, patients, days=20)
+    with_rule = simulate(model, LETTER, patients, days=20, rescue=[rule])
+    threshold = patients.parameters["crs_fever_threshold"]
+    crossed = patients.ids[(without["cytokine_signal"].max("time") > threshold).values]
+    assert 0 < len(crossed) < len(patients)
+    assert set(crossed) == set(with_rule.rescues["patient"])
+    assert (with_rule["tocilizumab"].max("time").values > 1).sum() == len(crossed)
+    spared = np.isin(patients.ids, crossed, invert=True)
+    assert np.allclose(with_rule["il6"].values[spared], without["il6"].values[spared], rtol=1e-6), (
+        "who is not rescued is not touched"
+    )
+
+
+def test_a_failed_patient_stands_alone(model: Model, patients: VirtualPopulation):
+    sick = {name: values.copy() for name, values in patients.parameters.items()}
+    sick["lnp_loss"][7] = np.nan
+    spoiled = VirtualPopulation(
+        ids=patients.ids,
+        covariates=patients.covariates,
+        parameters=sick,
+        weights=patients.weights,
+        seed=patients.seed,
+        attempts=patients.attempts,
+    )
+    whole = simulate(model, LETTER, patients, days=30)
+    sim = simulate(model, LETTER, spoiled, days=30)
+    assert sim.failures["patient"].tolist() == [7]
+    assert sim.failures.iloc[0]["reason"] and sim.failures.iloc[0]["advice"]
+    assert np.isnan(sim["b_cells_blood"].values[7, 1:]).all()
+    others = np.arange(len(patients)) != 7
+    assert np.array_equal(sim["b_cells_blood"].values[others], whole["b_cells_blood"].values[others])
+
+
+@pytest.mark.parametrize("days", [0, -1, float("nan"), 1e9])
+def test_days_out_of_range_are_refused(model: Model, patients: VirtualPopulation, days: float):
+    with pytest.raises(InputError, match="days"):
+        simulate(model, LETTER, patients, days=days)
+
+
+def test_an_infusion_after_the_end_is_refused(model: Model, patients: VirtualPopulation):
+    with pytest.raises(InputError, match=r"at least 6\.04"):
+        simulate(model, LETTER, patients, days=6)
+
+
+def test_an_unknown_observable_is_answered_with_the_nearest(model: Model, patients: VirtualPopulation):
+    with pytest.raises(UnknownNameError, match="b_cells_blood"):
+        simulate(model, LETTER, patients, days=10, observables=["b_cell_blood"])
