@@ -16,6 +16,7 @@ from vivocart.cli.printing import print_issues, print_json, print_table
         "vivocart model check",
         "vivocart model export --format sbml --out vivocart.xml",
         "vivocart model run my-model.xml --until 100 --set k=0.1",
+        "vivocart model run model.xml --settings settings.txt --out results.csv",
     )
 )
 def model() -> None:
@@ -118,9 +119,16 @@ def export(*, format_: str, out: Path | None) -> None:
 
 @model.command()
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--until", type=float, required=True, help="Last time, in the model's own unit of time.")
+@click.option("--until", type=float, default=None, help="Last time, in the model's own unit of time.")
 @click.option(
     "--points", type=click.IntRange(min=2), default=101, show_default=True, help="Number of output times."
+)
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="Settings of the SBML semantic test suite, instead of --until; results are written in its format.",
 )
 @click.option(
     "--set",
@@ -136,23 +144,42 @@ def export(*, format_: str, out: Path | None) -> None:
     metavar="FILE",
     help="CSV to write; stdout unless given.",
 )
-def run(*, path: Path, until: float, points: int, values: tuple[str, ...], out: Path | None) -> None:
+def run(
+    *,
+    path: Path,
+    until: float | None,
+    points: int,
+    settings: Path | None,
+    values: tuple[str, ...],
+    out: Path | None,
+) -> None:
     """Simulate any SBML or Antimony FILE once and print its states over time as CSV."""
-    import numpy as np
-
-    from vivocart.model.load import load_model
     from vivocart.scenarios.files import replace_file
-    from vivocart.simulation.run_model import run_model
+    from vivocart.simulation.run_model import write_suite_case
 
-    system = load_model(path).system
+    if (until is None) == (settings is None):
+        raise click.UsageError("give one of --until TIME and --settings FILE")
     given = dict(_assignment(text) for text in values)
-    text = run_model(system, list(np.linspace(0.0, until, points)), parameters=given).to_csv()
+    if settings is not None:
+        text = write_suite_case(path, settings, parameters=given)
+    else:
+        text = _table(path, until or 0.0, points, given)
     if out is None:
         click.echo(text, nl=False)
         return
     with replace_file(out) as partial:
         partial.write_text(text, encoding="utf-8")
     click.echo(f"csv: {out}")
+
+
+def _table(path: Path, until: float, points: int, given: dict[str, float]) -> str:
+    import numpy as np
+
+    from vivocart.model.load import load_model
+    from vivocart.simulation.run_model import run_model
+
+    system = load_model(path).system
+    return run_model(system, np.linspace(0.0, until, points).tolist(), parameters=given).to_csv()
 
 
 def _assignment(text: str) -> tuple[str, float]:

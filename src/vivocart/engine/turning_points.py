@@ -6,6 +6,8 @@ also watched for the turning point itself, something is seen to change from the 
 
 from __future__ import annotations
 
+from typing import cast
+
 import sympy
 from sympy.core.relational import Relational
 
@@ -34,7 +36,7 @@ def turning_conditions(system: System, triggers: tuple[sympy.Basic, ...], span: 
     for comparison in sorted(
         set().union(*(t.atoms(Relational) for t in triggers)), key=sympy.default_sort_key
     ):
-        left, right = comparison.args
+        left, right = cast(tuple[sympy.Expr, sympy.Expr], comparison.args)
         speed = _speed(sympy.Add(left, sympy.Mul(-1, right)), rates, rules)
         if speed is None or speed.is_number:
             continue

@@ -11,7 +11,7 @@ import sympy
 from vivocart.engine.single_patient import compile_single, run_single
 from vivocart.equations.system import System, symbol
 from vivocart.formats.sbml import read_sbml_model
-from vivocart.formats.sbml_suite import read_settings, reported
+from vivocart.formats.sbml_suite import read_settings, reported, write_results
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.ground.tables import read_text
 
@@ -80,13 +80,21 @@ def run_model(
     return pd.DataFrame(values, columns=list(wanted), index=pd.Index(list(times), name="time"))
 
 
-def run_suite_case(model_path: Path | str, settings_path: Path | str, *, seed: int = 0) -> pd.DataFrame:
+def run_suite_case(
+    model_path: Path | str,
+    settings_path: Path | str,
+    *,
+    parameters: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
     """The table that a case of the SBML semantic test suite asks for: its variables in its order, time as the index.
 
     Parameters
     ----------
     model_path, settings_path
         An SBML file, and a settings file of the suite's format.
+    parameters
+        Values other than the file's own, by id.
     seed
         Decides between events that happen at the same moment with the same priority.
 
@@ -106,7 +114,20 @@ def run_suite_case(model_path: Path | str, settings_path: Path | str, *, seed: i
         model.system,
         settings.times,
         observables=reported(model, settings, name=settings_file.name),
+        parameters=parameters,
         rtol=min(1e-6, 1e-3 * settings.relative) if settings.relative > 0 else 1e-8,
         atol=min(1e-9, 1e-4 * settings.absolute) if settings.absolute > 0 else 1e-12,
         seed=seed,
     )
+
+
+def write_suite_case(
+    model_path: Path | str,
+    settings_path: Path | str,
+    *,
+    parameters: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> str:
+    """The results of :func:`run_suite_case` as the suite writes them: CSV with a header ``time,...``."""
+    table = run_suite_case(model_path, settings_path, parameters=parameters, seed=seed)
+    return write_results(table.index.tolist(), list(map(str, table.columns)), table.to_numpy().tolist())
