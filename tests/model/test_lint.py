@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vivocart.evidence.library import quantities
+from vivocart.evidence.library import quantities, records
 from vivocart.ground.errors import InputError
 from vivocart.model.flatten import Sources, read_sources
 from vivocart.model.lint import TABLE_CHECKS, TEXT_CHECKS, lint_folder, lint_shipped, lint_sources
@@ -22,7 +22,9 @@ def _with(table: str = "", old: str = "", new: str = "", *, fragment: str = "") 
 
 def _found(sources: Sources) -> list[str]:
     return [
-        str(issue) for issue in lint_sources(sources, quantity_ids=quantities()) if issue.level == "error"
+        str(issue)
+        for issue in lint_sources(sources, quantity_ids=quantities(), record_ids=records())
+        if issue.level == "error"
     ]
 
 
@@ -69,7 +71,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_seeded_faults_are_found(name):
     table, old, new, expected = FAULTS[name]
-    issues = lint_sources(_with(table, old, new), quantity_ids=quantities())
+    issues = lint_sources(_with(table, old, new), quantity_ids=quantities(), record_ids=records())
     errors = [f"{issue.check}: {issue}" for issue in issues if issue.level == "error"]
     assert any(all(part in text for part in expected) for text in errors), errors
 
@@ -77,6 +79,13 @@ def test_seeded_faults_are_found(name):
 def test_numbers_in_the_text_are_found():
     sources = _with(fragment="lnp", old="lnp_loss * (1 +", new="lnp_loss * (3.5 +")
     assert any("lnp.ant" in text and "found '3.5'" in text for text in _found(sources))
+
+
+def test_a_record_that_does_not_exist_is_found_in_the_header():
+    sources = _with(fragment="lnp", old="zhang2020 (patisiran)", new="zhang2021 (patisiran)")
+    assert any("lnp.ant" in text and "found 'zhang2021'" in text for text in _found(sources))
+    sources = _with(fragment="lnp", old="Records:", new="From:")
+    assert any("the header names no records" in text for text in _found(sources))
 
 
 def test_a_broken_statement_is_found_in_its_fragment():

@@ -6,6 +6,7 @@ A check takes what was read and yields :class:`~vivocart.ground.tables.Issue`; a
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import final
 import libsbml
 
 from vivocart.equations.system import System
-from vivocart.evidence.library import quantities
+from vivocart.evidence.library import quantities, records
 from vivocart.formats.antimony import to_sbml
 from vivocart.formats.sbml import check_sbml, read_sbml
 from vivocart.ground import units
@@ -32,6 +33,7 @@ READ_BY_ENDPOINTS_ONLY = "clinical"
 SLEDAI_ITEMS, SLEDAI_MAXIMUM = 24, 105
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_RECORD = re.compile(r"\b[a-z]+_?\d{2,}\w*\b")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -46,6 +48,7 @@ class Tables:
     units: tuple[UnitRow, ...]
     places: Mapping[str, Mapping[str, int]]
     quantity_ids: Collection[str]
+    record_ids: Collection[str]
 
     def issue(
         self, check: str, file: str, key: str, column: str, value: object, message: str, mend: str
@@ -260,6 +263,22 @@ def numbers_stand_in_the_table(sources: Sources, _tables: Tables) -> Iterator[Is
                     )
 
 
+def headers_name_records(sources: Sources, tables: Tables) -> Iterator[Issue]:
+    """A fragment without a header that says its records, or one that names a record which the evidence does not hold."""
+    for name, text in sources.fragments.items():
+        header = "\n".join(itertools.takewhile(lambda line: line.startswith("//"), text.splitlines()))
+        _, found, listed = header.partition("Records:")
+        if not found:
+            mend = "say 'Records:' in the comment at the top, with ids or 'none'"
+            yield _text_issue(
+                "headers_name_records", f"{name}.ant", 1, None, "the header names no records", mend
+            )
+        for record in _RECORD.findall(listed):
+            if record not in tables.record_ids:
+                mend = "add it to records.json or mend the id"
+                yield _text_issue("headers_name_records", f"{name}.ant", 1, record, "no such record", mend)
+
+
 def parameters_are_used(sources: Sources, tables: Tables) -> Iterator[Issue]:
     """A parameter that neither fragments nor observables name, or whose module is no fragment."""
     texts = [line for text in sources.fragments.values() for _, line in _code_lines(text)]
@@ -403,6 +422,7 @@ TABLE_CHECKS: tuple[TableCheck, ...] = (
 
 TEXT_CHECKS: tuple[TextCheck, ...] = (
     numbers_stand_in_the_table,
+    headers_name_records,
     parameters_are_used,
     fragments_parse_alone,
     observables_can_be_read,
@@ -411,15 +431,17 @@ TEXT_CHECKS: tuple[TextCheck, ...] = (
 )
 
 
-def lint_sources(sources: Sources, *, quantity_ids: Collection[str]) -> list[Issue]:
+def lint_sources(
+    sources: Sources, *, quantity_ids: Collection[str], record_ids: Collection[str]
+) -> list[Issue]:
     """Everything the checks find in fragments and tables, errors and warnings, in the order of the checks.
 
     Parameters
     ----------
     sources
         Text of fragments and tables.
-    quantity_ids
-        Ids of the quantities that exist.
+    quantity_ids, record_ids
+        Ids of the quantities and records that exist.
     """
     issues: list[Issue] = []
     parameters, found = rows_and_issues(sources, PARAMETERS, ParameterRow)
@@ -437,6 +459,7 @@ def lint_sources(sources: Sources, *, quantity_ids: Collection[str]) -> list[Iss
         units=tuple(unit_rows),
         places={file: _places(text) for file, text in sources.tables.items()},
         quantity_ids=quantity_ids,
+        record_ids=record_ids,
     )
     if any(issue.check in ("table", "columns") for issue in issues):
         return issues  # a table without rows would make every other check cry
@@ -452,12 +475,12 @@ def lint_sources(sources: Sources, *, quantity_ids: Collection[str]) -> list[Iss
 
 def lint_shipped() -> list[Issue]:
     """Everything the checks find in the shipped model."""
-    return lint_sources(read_sources(), quantity_ids=quantities())
+    return lint_sources(read_sources(), quantity_ids=quantities(), record_ids=records())
 
 
 def lint_folder(folder: Path) -> list[Issue]:
     """Everything the checks find in a folder with the fragments and tables of a model."""
-    return lint_sources(read_sources(folder), quantity_ids=quantities())
+    return lint_sources(read_sources(folder), quantity_ids=quantities(), record_ids=records())
 
 
 def _places(text: str) -> dict[str, int]:

@@ -24,7 +24,7 @@ from vivocart.model.rows import Catalog, ObservableRow, ParameterRow, SledaiItem
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Model:
     """A therapy model: its text, its symbolic system, its parameters and what can be observed of it.
 
@@ -47,6 +47,8 @@ class Model:
         """One line: id, sizes, hash."""
         sizes = f"{len(self.system.states)} states, {len(self.parameters)} parameters, {len(self.observables)} observables"
         return f"{self.id}: {sizes}, hash {self.hash[:12]}"
+
+    __repr__ = __str__
 
 
 def load_model(path: str | Path | None = None) -> Model:
