@@ -15,9 +15,22 @@ ORGANS = ("blood", "node", "marrow")
 
 def _parameters() -> dict[str, float]:
     values = {"clearance": 11.0, "distribution": 6.0, "return_rate": 0.9, "volume": 3.0, "uptake": 30.0}
-    values |= {"half_uptake": 0.8, "hill": 1.7, "carrier_rise": 0.6, "carrier_fall": 0.14, "carrier_half": 0.8}
+    values |= {
+        "half_uptake": 0.8,
+        "hill": 1.7,
+        "carrier_rise": 0.6,
+        "carrier_fall": 0.14,
+        "carrier_half": 0.8,
+    }
     values |= {"express": 16.0, "car_loss": 1.6, "car_death": 0.1, "signal_gain": 14.0, "signal_rate": 16.0}
-    values |= {"crp_rate": 0.57, "crp_power": 0.8, "igg_rate": 0.0357, "c3_rate": 0.4, "inflame": 0.05, "leak": 0.03}
+    values |= {
+        "crp_rate": 0.57,
+        "crp_power": 0.8,
+        "igg_rate": 0.0357,
+        "c3_rate": 0.4,
+        "inflame": 0.05,
+        "leak": 0.03,
+    }
     values |= {"antibody_clear": 0.1, "antibody_kill": 3.0, "antibody_half": 10.0, "drive_power": 1.6}
     for organ, scale in zip(ORGANS, (0.35, 55.0, 25.0), strict=True):
         values |= {f"cells_{organ}": 4.0 * scale, f"naive_{organ}": scale, f"memory_{organ}": 0.3 * scale}
@@ -44,15 +57,21 @@ def synthetic_system() -> System:
     faster = rule("faster", 1 + 2 * s("carrier") / (s("carrier") + s("carrier_half")))
     power = concentration ** s("hill")
     uptake = rule("uptake_rate", s("uptake") * power / (power + s("half_uptake") ** s("hill")))
-    antibody = rule("antibody_effect", s("antibody_kill") * s("antibody") / (s("antibody") + s("antibody_half")))
-    rates["drug"] = -s("clearance") * faster * s("drug") - s("distribution") * s("drug") + s("return_rate") * s("deep")
+    antibody = rule(
+        "antibody_effect", s("antibody_kill") * s("antibody") / (s("antibody") + s("antibody_half"))
+    )
+    rates["drug"] = (
+        -s("clearance") * faster * s("drug") - s("distribution") * s("drug") + s("return_rate") * s("deep")
+    )
     rates["deep"] = s("distribution") * s("drug") - s("return_rate") * s("deep")
     rates["carrier"] = s("carrier_rise") * concentration - s("carrier_fall") * s("carrier")
     rates["antibody"] = -s("antibody_clear") * s("antibody")
     kills: sympy.Expr = sympy.Integer(0)
     for organ in ORGANS:
         free, made, young, old = (s(f"{kind}_{organ}") for kind in ("free", "made", "young", "old"))
-        naive, memory, centre, plasma = (s(f"{kind}_{organ}_b") for kind in ("naive", "memory", "centre", "plasma"))
+        naive, memory, centre, plasma = (
+            s(f"{kind}_{organ}_b") for kind in ("naive", "memory", "centre", "plasma")
+        )
         cars = rule(f"cars_{organ}", young + old / 2)
         entering = uptake * free * (1 if organ == "blood" else sympy.Rational(1, 10))
         loss = s("car_loss")
@@ -64,7 +83,9 @@ def synthetic_system() -> System:
         killed = _kill(naive, cars, organ)
         kills += killed
         rates[f"naive_{organ}_b"] = (
-            s(f"grow_{organ}") * naive * (1 - naive / naive0) + s(f"in_{organ}") * (naive0 - naive) - killed
+            s(f"grow_{organ}") * naive * (1 - naive / naive0)
+            + s(f"in_{organ}") * (naive0 - naive)
+            - killed
             - antibody * naive
         )
         killed_memory = _kill(memory, cars, organ)
@@ -72,7 +93,9 @@ def synthetic_system() -> System:
             s(f"out_{organ}") * (memory0 * naive / naive0 - memory) - killed_memory - antibody * memory / 2
         )
         kills += killed_memory
-        rates[f"centre_{organ}_b"] = sympy.Rational(1, 10) * (memory / memory0 * (1 + 2 * s("inflammation")) / 3 - centre)
+        rates[f"centre_{organ}_b"] = sympy.Rational(1, 10) * (
+            memory / memory0 * (1 + 2 * s("inflammation")) / 3 - centre
+        )
         rates[f"plasma_{organ}_b"] = sympy.Rational(1, 15) * (centre - plasma)
         for kind, value in (("free", s(f"cells_{organ}")), ("made", 0), ("young", 0), ("old", 0)):
             start[f"{kind}_{organ}"] = sympy.sympify(value)
@@ -86,9 +109,15 @@ def synthetic_system() -> System:
     rates["crp"] = s("crp_rate") * ((s("il6") / 3) ** s("crp_power") - s("crp"))
     rates["igg"] = s("igg_rate") * ((1 + 3 * mean_plasma) / 4 - s("igg"))
     rates["autoantibody"] = s("igg_rate") * (mean_plasma - s("autoantibody"))
-    rates["c3"] = s("c3_rate") * (sympy.Rational(135, 100) - s("c3") * (1 + sympy.Rational(35, 100) * s("autoantibody")))
-    rates["c4"] = s("c3_rate") * (sympy.Rational(155, 100) - s("c4") * (1 + sympy.Rational(55, 100) * s("autoantibody")))
-    drive = (s("autoantibody") * sympy.Rational(3, 5) + s("centre_node_b") * sympy.Rational(2, 5)) ** s("drive_power")
+    rates["c3"] = s("c3_rate") * (
+        sympy.Rational(135, 100) - s("c3") * (1 + sympy.Rational(35, 100) * s("autoantibody"))
+    )
+    rates["c4"] = s("c3_rate") * (
+        sympy.Rational(155, 100) - s("c4") * (1 + sympy.Rational(55, 100) * s("autoantibody"))
+    )
+    drive = (s("autoantibody") * sympy.Rational(3, 5) + s("centre_node_b") * sympy.Rational(2, 5)) ** s(
+        "drive_power"
+    )
     rates["inflammation"] = s("inflame") * (drive - s("inflammation"))
     rates["upcr"] = s("leak") * (sympy.Rational(3, 20) + 2 * s("inflammation") - s("upcr"))
     rates["fever"] = sympy.log(1 + s("il6")) - 2 * s("fever")

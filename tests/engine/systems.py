@@ -56,7 +56,9 @@ def robertson() -> System:
 
 def van_der_pol() -> System:
     """Van der Pol's oscillator, stiffness 1000."""
-    return make_system({"x": "y", "y": "mu*((1 - x**2)*y) - x"}, {"x": 2, "y": 0}, {"mu": 1000.0}, name="van_der_pol")
+    return make_system(
+        {"x": "y", "y": "mu*((1 - x**2)*y) - x"}, {"x": 2, "y": 0}, {"mu": 1000.0}, name="van_der_pol"
+    )
 
 
 def hires() -> System:

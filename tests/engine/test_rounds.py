@@ -20,7 +20,13 @@ X = symbol("x")
 
 
 def compiled_with(**change):
-    arguments = {"id": "again", "condition": symbol("x") < 1, "state": "x", "amount": sympy.Integer(3), "max_count": 2}
+    arguments = {
+        "id": "again",
+        "condition": symbol("x") < 1,
+        "state": "x",
+        "amount": sympy.Integer(3),
+        "max_count": 2,
+    }
     return compile_system(systems.decay(), dosed=["x"], triggers=[Trigger(**(arguments | change))])
 
 
@@ -45,7 +51,12 @@ def test_a_dose_is_given_when_the_level_is_reached_and_no_more_often_than_allowe
 def test_delay_duration_and_spacing_hold():
     compiled = compiled_with(delay=0.5, duration=0.25, min_spacing=10.0, max_count=5)
     found = solve(
-        compiled, [[1.0, 0.0]], np.linspace(0, 30, 61), doses=same_doses(1, [(0.0, 0.0, 0, 4.0)]), rtol=1e-9, atol=1e-12
+        compiled,
+        [[1.0, 0.0]],
+        np.linspace(0, 30, 61),
+        doses=same_doses(1, [(0.0, 0.0, 0, 4.0)]),
+        rtol=1e-9,
+        atol=1e-12,
     )
     times = found.dose_times[0, 0]
     times = times[np.isfinite(times)]

@@ -63,8 +63,18 @@ class Batch(NamedTuple):
 
 
 WHOLE = frozenset(
-    ("next_output", "next_action", "status", "begun", "steps", "turns", "worst", "offsets")
-    + ("action_target", "action_bolus")
+    [
+        "next_output",
+        "next_action",
+        "status",
+        "begun",
+        "steps",
+        "turns",
+        "worst",
+        "offsets",
+        "action_target",
+        "action_bolus",
+    ]
 )
 """Fields of a batch that hold 64-bit integers; the others hold doubles."""
 

@@ -94,7 +94,9 @@ def compile_system(
     stored = read_object(key)
     if stored is None:
         if on_compile is not None:
-            on_compile(f"Compiling {len(states)} equations of {system.id or 'the model'} for this machine (once)")
+            on_compile(
+                f"Compiling {len(states)} equations of {system.id or 'the model'} for this machine (once)"
+            )
         program = build_program(system, tuple(observed.values()), doses_into, watched, amounts, absent)
         layout = plan(program, width)
         code = compile_object(write_module(program, layout))

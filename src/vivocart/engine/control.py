@@ -27,10 +27,10 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy")
 @_compiled
 def _turned(m: Any, w: Any, lane: int) -> bool:
     """Whether truth at the point asked for differs from what is held."""
+    differ = 0
     for i in range(m.n_modes + m.n_conditions):
-        if w[m.watched + i, lane] != w[m.modes + i, lane]:
-            return True
-    return False
+        differ += w[m.watched + i, lane] != w[m.modes + i, lane]
+    return differ > 0
 
 
 @_compiled
@@ -217,7 +217,7 @@ def _judge(m: Any, w: Any, v: Any, lane: int) -> None:
     small = w[m.free, lane] < 1e-15 * abs(w[m.time, lane]) + 1e-30
     if small or steps >= m.step_limit:
         _blame(m, w, v, lane)
-        _leave(m, w, v, lane, _LIMIT if not small else _SMALL if error == error else _NOT_FINITE)
+        _leave(m, w, v, lane, _LIMIT if not small else _NOT_FINITE if np.isnan(error) else _SMALL)
 
 
 @_compiled
@@ -325,10 +325,10 @@ def _due(m: Any, w: Any, v: Any, lane: int) -> bool:
 @_compiled
 def _any_due(m: Any, w: Any, v: Any) -> bool:
     """Whether any lane's step passes an output time."""
+    due = 0
     for lane in range(m.lanes):
-        if _due(m, w, v, lane):
-            return True
-    return False
+        due += _due(m, w, v, lane)
+    return due > 0
 
 
 @_compiled
@@ -380,6 +380,19 @@ def _advance_lane(m: Any, w: Any, v: Any, lane: int) -> None:
 
 
 @_compiled
+def _look_inside(m: Any, w: Any, v: Any) -> None:
+    """Crossings and outputs within the steps just taken; a step that crosses ends there."""
+    call_kernel(m.kernel_spread, w.ctypes.data)
+    if m.n_modes + m.n_conditions > 0:
+        _find_crossings(m, w, v)
+    _record(m, w, v)
+    for lane in range(m.lanes):
+        if v[_CROSSING, lane]:
+            for i in range(m.n_states):
+                w[m.y1 + i, lane] = w[m.cut + i, lane]
+
+
+@_compiled
 def _take_step(m: Any, w: Any, v: Any) -> None:
     """One step of every lane with all that follows from it."""
     for lane in range(m.lanes):
@@ -390,16 +403,8 @@ def _take_step(m: Any, w: Any, v: Any) -> None:
     for lane in range(m.lanes):
         if v[_PATIENT, lane] >= 0:
             _judge(m, w, v, lane)
-    watching = m.n_modes + m.n_conditions > 0
-    if watching or _any_due(m, w, v):
-        call_kernel(m.kernel_spread, w.ctypes.data)
-        if watching:
-            _find_crossings(m, w, v)
-        _record(m, w, v)
-        for lane in range(m.lanes):
-            if v[_CROSSING, lane]:
-                for i in range(m.n_states):
-                    w[m.y1 + i, lane] = w[m.cut + i, lane]
+    if m.n_modes + m.n_conditions > 0 or _any_due(m, w, v):
+        _look_inside(m, w, v)
     call_kernel(m.kernel_accept, w.ctypes.data)
     for lane in range(m.lanes):
         if w[m.accepted, lane] != 0.0:

@@ -118,7 +118,9 @@ def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], state_ids
         Wrong sizes, a number that is not finite, a negative duration, or a state the system was not compiled to dose.
     """
     if len(doses.offsets) != n_patients + 1:
-        raise InputError(f"doses for {len(doses.offsets) - 1} patients, parameters for {n_patients}", where="doses")
+        raise InputError(
+            f"doses for {len(doses.offsets) - 1} patients, parameters for {n_patients}", where="doses"
+        )
     count = int(doses.offsets[-1])
     for name in ("time", "duration", "state", "amount"):
         values = getattr(doses, name)
@@ -132,7 +134,9 @@ def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], state_ids
     if unknown:
         first = min(unknown)
         name = state_ids[first] if 0 <= first < len(state_ids) else str(first)
-        raise InputError(f"state '{name}' is not dosed", where="doses.state", mend="name it in compile_system(dosed=)")
+        raise InputError(
+            f"state '{name}' is not dosed", where="doses.state", mend="name it in compile_system(dosed=)"
+        )
 
 
 def expand_doses(doses: Doses, dosed: tuple[int, ...], kept: tuple[int, ...], start_time: float) -> Actions:
@@ -145,7 +149,15 @@ def expand_doses(doses: Doses, dosed: tuple[int, ...], kept: tuple[int, ...], st
     for row, state in enumerate(dosed):
         row_of[state], place_of[state] = row, kept.index(state)
     offsets, time, target, value, bolus, count = _expand(
-        doses.offsets, doses.time, doses.duration, doses.state, doses.amount, row_of, place_of, len(dosed), start_time
+        doses.offsets,
+        doses.time,
+        doses.duration,
+        doses.state,
+        doses.amount,
+        row_of,
+        place_of,
+        len(dosed),
+        start_time,
     )
     return Actions(
         offsets=offsets, time=time[:count], target=target[:count], value=value[:count], bolus=bolus[:count]
@@ -153,7 +165,7 @@ def expand_doses(doses: Doses, dosed: tuple[int, ...], kept: tuple[int, ...], st
 
 
 @njit(cache=True, nogil=True)
-def _expand(
+def _expand(  # noqa: PLR0917 - arrays of a table, as compiled code takes them
     offsets: Any,
     times: Any,
     durations: Any,

@@ -175,7 +175,6 @@ class Graph:
         return sorted(seen)
 
 
-
 @final
 @dataclass(slots=True)
 class Derivatives:
@@ -221,7 +220,7 @@ class Derivatives:
         return {key: node for key, node in gradient.items() if self.graph.constant(node) != 0.0}
 
 
-def partial_derivative(graph: Graph, node: int, position: int) -> int:
+def partial_derivative(graph: Graph, node: int, position: int) -> int:  # noqa: PLR0911 - a table in words
     """The derivative of a node to its input at ``position``, the others held.
 
     Where a derivative does not exist (the root of zero, a power at zero, a corner) the one that keeps a Newton matrix
@@ -264,7 +263,7 @@ def _power_derivative(graph: Graph, node: int, position: int) -> int:
     return graph.select(positive, graph.multiply(node, graph.function("log", base)), zero)
 
 
-def _function_derivative(graph: Graph, name: str, node: int, x: int) -> int:  # noqa: C901 - a table in words
+def _function_derivative(graph: Graph, name: str, node: int, x: int) -> int:  # noqa: C901, PLR0911, PLR0912 - a table in words
     one = graph.number(1.0)
     square = graph.multiply(x, x)
     match name:

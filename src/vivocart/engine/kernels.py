@@ -66,7 +66,9 @@ def write_module(program: Program, layout: Layout) -> str:
 
 def _function(name: str, arguments: str, code: Code, linkage: str = "") -> str:
     body = "\n".join(code.lines)
-    return f"define {linkage} void @{name}({arguments}) nounwind noinline {{\nentry:\n{body}\n  ret void\n}}\n"
+    return (
+        f"define {linkage} void @{name}({arguments}) nounwind noinline {{\nentry:\n{body}\n  ret void\n}}\n"
+    )
 
 
 def _loop(code: Code, count: int, body: Callable[[str], None]) -> None:
@@ -79,7 +81,9 @@ def _loop(code: Code, count: int, body: Callable[[str], None]) -> None:
     _summing_loop(code, count, 0, without_sums)
 
 
-def _summing_loop(code: Code, count: int, sums: int, body: Callable[[str, list[str]], list[str]]) -> list[str]:
+def _summing_loop(
+    code: Code, count: int, sums: int, body: Callable[[str, list[str]], list[str]]
+) -> list[str]:
     """Runs a body for row numbers 0 to count - 1 with sums that it carries on; gives the sums."""
     zero = code.number(0.0)
     if count == 0:
@@ -90,7 +94,11 @@ def _summing_loop(code: Code, count: int, sums: int, body: Callable[[str, list[s
     carried = [f"%sum{tag}x{s}" for s in range(sums)]
     place = len(code.lines)
     results = body(f"%row{tag}", carried)
-    head = [f"  br label %{label}", f"{label}:", f"  %row{tag} = phi i64 [ 0, %{before} ], [ %next{tag}, %{label} ]"]
+    head = [
+        f"  br label %{label}",
+        f"{label}:",
+        f"  %row{tag} = phi i64 [ 0, %{before} ], [ %next{tag}, %{label} ]",
+    ]
     head += [
         f"  {name} = phi {code.vector} [ {zero}, %{before} ], [ {result}, %{label} ]"
         for name, result in zip(carried, results, strict=True)
@@ -114,7 +122,9 @@ class _Writer:
     def _code(self) -> Code:
         return Code(self.at.lanes)
 
-    def _emitter(self, code: Code, roots: Sequence[int], states: str, time: str, *, forgiving: bool) -> Emitter:
+    def _emitter(
+        self, code: Code, roots: Sequence[int], states: str, time: str, *, forgiving: bool
+    ) -> Emitter:
         """An emitter whose leaves are loaded from the workspace as they are needed."""
         graph, at, leaves = self.program.graph, self.at, {}
         constant_row = {node: i for i, node in enumerate(self.program.constants)}
@@ -340,7 +350,9 @@ class _Writer:
         factor = code.mul(code.number(_SAFETY), code.call("vector_exp", power))
         factor = code.choose(code.compare("olt", factor, code.number(_GROW)), factor, code.number(_GROW))
         factor = code.choose(code.compare("ogt", factor, code.number(_SHRINK)), factor, code.number(_SHRINK))
-        code.store("%w", at.factor, code.choose(code.compare("uno", mean, mean), code.number(_SHRINK), factor))
+        code.store(
+            "%w", at.factor, code.choose(code.compare("uno", mean, mean), code.number(_SHRINK), factor)
+        )
 
     def accept(self) -> str:
         """The end of the step becomes the start of the next, in the patients marked."""

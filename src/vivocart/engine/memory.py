@@ -11,6 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+_intrinsic: Any = intrinsic  # its types are those of what it makes, which a checker cannot see
 _BYTE_POINTER = ir.IntType(8).as_pointer()
 
 
@@ -19,49 +20,49 @@ def _place(builder: Any, address: Any, index: Any, kind: Any) -> Any:
     return builder.gep(pointer, [index])
 
 
-@intrinsic
+@_intrinsic
 def get_real(typing_context: Any, address: Any, index: Any) -> Any:  # noqa: ARG001 - numba's signature
     """The number at a place of an array of doubles."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        return builder.load(_place(builder, *arguments, ir.DoubleType()))
+        return builder.load(_place(builder, arguments[0], arguments[1], ir.DoubleType()))
 
     return types.float64(types.int64, types.int64), generate
 
 
-@intrinsic
+@_intrinsic
 def get_whole(typing_context: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
     """The number at a place of an array of 64-bit integers."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        return builder.load(_place(builder, *arguments, ir.IntType(64)))
+        return builder.load(_place(builder, arguments[0], arguments[1], ir.IntType(64)))
 
     return types.int64(types.int64, types.int64), generate
 
 
-@intrinsic
+@_intrinsic
 def put_real(typing_context: Any, address: Any, index: Any, value: Any) -> Any:  # noqa: ARG001
     """Writes a number into an array of doubles."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        builder.store(arguments[2], _place(builder, *arguments[:2], ir.DoubleType()))
+        builder.store(arguments[2], _place(builder, arguments[0], arguments[1], ir.DoubleType()))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.float64), generate
 
 
-@intrinsic
+@_intrinsic
 def put_whole(typing_context: Any, address: Any, index: Any, value: Any) -> Any:  # noqa: ARG001
     """Writes a number into an array of 64-bit integers."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        builder.store(arguments[2], _place(builder, *arguments[:2], ir.IntType(64)))
+        builder.store(arguments[2], _place(builder, arguments[0], arguments[1], ir.IntType(64)))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-@intrinsic
+@_intrinsic
 def call_kernel(typing_context: Any, address: Any, workspace: Any) -> Any:  # noqa: ARG001
     """Calls the kernel at an address with the address of a workspace."""
 

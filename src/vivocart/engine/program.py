@@ -60,7 +60,7 @@ def build_program(
     position = {system.state_ids[i]: place for place, i in enumerate(kept)}
     names |= {symbol(state): graph.make(STATE, value=i) for state, i in position.items()}
     names |= {symbol(state): graph.number(0.0) for state in absent}
-    rules = {symbol(rule.id): rule.expression for rule in system.rules}
+    rules: dict[sympy.Basic, sympy.Basic] = {symbol(rule.id): rule.expression for rule in system.rules}
     modes: dict[int, sympy.Basic] = {}
     held = Reader(graph, dict(names), rules, modes)
     true = Reader(graph, dict(names), rules)
@@ -100,15 +100,19 @@ def states_that_stay_zero(system: System, dosed: Sequence[str]) -> frozenset[str
     """
     start = {entry.id: entry.expression for entry in system.start}
     absent = {s for s in system.state_ids if start.get(s) == 0 and s not in dosed}
-    rules = {symbol(rule.id): rule.expression for rule in system.rules}
+    rules: dict[sympy.Basic, sympy.Basic] = {symbol(rule.id): rule.expression for rule in system.rules}
     while absent:
         graph = Graph()
-        names = {symbol(p): graph.make(PARAMETER, value=i) for i, p in enumerate(system.parameter_ids)}
+        names: dict[sympy.Basic, int] = {
+            symbol(p): graph.make(PARAMETER, value=i) for i, p in enumerate(system.parameter_ids)
+        }
         more = [*system.constant_ids, *system.state_ids]
         names |= {symbol(s): graph.make(STATE, value=i) for i, s in enumerate(more) if s not in absent}
         names |= {symbol(s): graph.number(0.0) for s in absent}
         reader = Reader(graph, names, rules)
-        moving = {s.id for s in system.states if s.id in absent and graph.constant(reader.read(s.rate)) != 0.0}
+        moving = {
+            s.id for s in system.states if s.id in absent and graph.constant(reader.read(s.rate)) != 0.0
+        }
         if not moving:
             break
         absent -= moving
@@ -182,7 +186,7 @@ def _time_boundaries(graph: Graph, roots: Sequence[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _linear_in_time(graph: Graph, node: int) -> tuple[int, int] | None:
+def _linear_in_time(graph: Graph, node: int) -> tuple[int, int] | None:  # noqa: PLR0911 - one case an operation
     """Slope and intercept, if the node is linear in time with numbers of the patient."""
     entry = graph.nodes[node]
     zero = graph.number(0.0)
@@ -190,7 +194,11 @@ def _linear_in_time(graph: Graph, node: int) -> tuple[int, int] | None:
         return zero, node
     if entry.operation == TIME_NODE:
         return graph.number(1.0), zero
-    parts = [_linear_in_time(graph, i) for i in entry.inputs] if entry.operation in ("add", "neg", "mul") else [None]
+    parts = (
+        [_linear_in_time(graph, i) for i in entry.inputs]
+        if entry.operation in ("add", "neg", "mul")
+        else [None]
+    )
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):
         return None

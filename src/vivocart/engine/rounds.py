@@ -1,4 +1,7 @@
-"""Doses that conditions set off, in rounds: all patients run until one of their conditions turns, get what it calls for, and run on."""
+"""Doses that conditions set off, in rounds.
+
+All patients run until one of their conditions turns, get the dose it calls for, and run on.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,12 @@ Numbers = NDArray[np.float64]
 
 
 def run_rounds(
-    compiled: CompiledSystem, batch: Batch, doses: Doses, absolute: Numbers, settings: Settings, given: Numbers
+    compiled: CompiledSystem,
+    batch: Batch,
+    doses: Doses,
+    absolute: Numbers,
+    settings: Settings,
+    given: Numbers,
 ) -> Batch:
     """Runs a batch to the end of its outputs; ``given`` (n, n_triggers, most) receives the times of triggered doses."""
     n, first = len(batch.time), len(compiled.conditions)

@@ -180,7 +180,9 @@ def advance(
     )
 
 
-_NO_SETTINGS = Settings(until=0.0, relative_tolerance=1.0, step_limit=0, turn_limit=0, stop_after_outputs=False)
+_NO_SETTINGS = Settings(
+    until=0.0, relative_tolerance=1.0, step_limit=0, turn_limit=0, stop_after_outputs=False
+)
 
 
 def _record_of(compiled: CompiledSystem, batch: Batch) -> Any:
@@ -333,7 +335,9 @@ def check_parameters(compiled: CompiledSystem, parameters: ArrayLike) -> Numbers
     expected = len(compiled.system.parameters)
     if p.ndim != 2 or p.shape[1] != expected:
         raise InputError(
-            f"shape {p.shape}, expected (n_patients, {expected})", where="parameters", mend="one column a parameter"
+            f"shape {p.shape}, expected (n_patients, {expected})",
+            where="parameters",
+            mend="one column a parameter",
         )
     return p
 
@@ -344,7 +348,9 @@ def check_times(times: ArrayLike, start_time: float) -> Numbers:
     if t.ndim != 1 or not np.all(np.isfinite(t)) or np.any(np.diff(t) < 0):
         raise InputError("times must be finite numbers that ascend", where="times", mend="sort them")
     if t.size and t[0] < start_time:
-        raise InputError(f"first time {t[0]} is before the start {start_time}", where="times", mend="leave it out")
+        raise InputError(
+            f"first time {t[0]} is before the start {start_time}", where="times", mend="leave it out"
+        )
     return t
 
 

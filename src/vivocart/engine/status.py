@@ -32,7 +32,8 @@ REASONS: dict[Status, tuple[str, str]] = {
     ),
     Status.NOT_FINITE: (
         "a state or its rate is infinite or not a number, however small the step",
-        "look for growth without bound, a division by zero, or a logarithm or root of a negative number, in the rates of this state",
+        "look for growth without bound, a division by zero, or a logarithm or root of a negative number, "
+        "in the rates of this state",
     ),
     Status.TRIGGER_STORM: (
         "conditions turned on and off too often",

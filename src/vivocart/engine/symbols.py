@@ -85,7 +85,7 @@ class Reader:
             self.done[expression] = found
         return found
 
-    def _convert(self, e: sympy.Basic) -> int:  # noqa: C901 - one case a kind of expression
+    def _convert(self, e: sympy.Basic) -> int:  # noqa: C901, PLR0911, PLR0912 - one case a kind of expression
         graph = self.graph
         match e:
             case sympy.Symbol():
@@ -153,7 +153,9 @@ class Reader:
             if isinstance(a, sympy.Rational) and not isinstance(a, sympy.Integer):
                 above.append(graph.number(float(a)))
             elif isinstance(a, sympy.Pow) and a.exp.is_Number and a.exp.is_negative:
-                below.append(self.read(sympy.Pow(a.base, -a.exp, evaluate=False)) if a.exp != -1 else self.read(a.base))
+                below.append(
+                    self.read(sympy.Pow(a.base, -a.exp, evaluate=False)) if a.exp != -1 else self.read(a.base)
+                )
             else:
                 above.append(self.read(a))
         if not below:
@@ -225,7 +227,7 @@ class Reader:
         self.modes.setdefault(node, e)
         return graph.make(MODE, value=list(self.modes).index(node))
 
-    def _function(self, e: sympy.Basic) -> int:
+    def _function(self, e: sympy.Basic) -> int:  # noqa: PLR0911 - one case a kind of function
         graph, kind = self.graph, e.func
         if kind in _FUNCTIONS:
             if kind is sympy.log and len(e.args) == 2:

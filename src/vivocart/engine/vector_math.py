@@ -196,7 +196,10 @@ def _pow_body(code: Code, x: str, y: str) -> str:
     negative = code.compare("olt", x, zero)
     value = code.choose(code.logic("and", negative, odd), code.neg(value), value)
     broken = code.compare("une", code.intrinsic("floor", y), y)
-    value = code.choose(code.logic("and", negative, broken), code.number(math.nan), value)
+    finite = code.compare("olt", size, infinity)
+    value = code.choose(
+        code.logic("and", code.logic("and", negative, finite), broken), code.number(math.nan), value
+    )
     value = code.choose(code.compare("uno", x, y), code.add(x, y), value)
     value = code.choose(code.compare("oeq", x, one), one, value)
     return code.choose(code.compare("oeq", y, zero), one, value)

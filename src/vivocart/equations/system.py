@@ -59,7 +59,7 @@ class Assignment:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A change of states when ``trigger`` turns from false to true, with the meaning of SBML Level 3 Version 2, section 4.11."""
+    """A change of states when ``trigger`` turns from false to true, as in SBML Level 3 Version 2, section 4.11."""
 
     id: str
     trigger: sympy.Basic  # a SymPy Boolean
@@ -111,7 +111,7 @@ class System:
 
     def expand(self, expression: sympy.Basic) -> sympy.Basic:
         """``expression`` with every rule written out, so that only states, parameters, constants and time are left."""
-        replaced: dict[sympy.Symbol, sympy.Expr] = {}
+        replaced: dict[sympy.Basic, sympy.Basic] = {}
         for rule in self.rules:
             replaced[symbol(rule.id)] = rule.expression.xreplace(replaced)
         return expression.xreplace(replaced)

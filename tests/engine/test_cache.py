@@ -1,0 +1,63 @@
+"""Object code on disk: found again, ignored when broken, done without when it cannot be written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import systems
+
+from vivocart.engine.solve import compile_system, solve
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIVOCART_CACHE_DIR", str(tmp_path / "kernels"))
+    return tmp_path / "kernels"
+
+
+def result(compiled):
+    return solve(compiled, systems.typical(systems.robertson()), [0.0, 10.0]).values
+
+
+def test_code_is_compiled_once_and_says_so(folder):
+    told = []
+    first = compile_system(systems.robertson(), on_compile=told.append)
+    again = compile_system(systems.robertson(), on_compile=told.append)
+    assert (first.from_cache, again.from_cache) == (False, True)
+    assert len(told) == 1 and "robertson" in told[0]
+    np.testing.assert_array_equal(result(first), result(again))
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_another_model_has_other_code(folder):
+    compile_system(systems.robertson())
+    assert not compile_system(systems.hires()).from_cache
+    assert not compile_system(systems.robertson(), dosed=["a"]).from_cache
+    assert not compile_system(systems.robertson(), lanes=2).from_cache
+    assert len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", b"{}\nrest", None])
+def test_a_broken_file_is_ignored_and_written_anew(folder, damage):
+    expected = result(compile_system(systems.robertson()))
+    (path,) = folder.iterdir()
+    content = path.read_bytes()
+    path.write_bytes(content[:-7] if damage is None else damage)
+    again = compile_system(systems.robertson())
+    assert not again.from_cache
+    np.testing.assert_array_equal(result(again), expected)
+    assert path.read_bytes() == content
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.setenv("VIVOCART_CACHE_DIR", str(blocked / "kernels"))
+    compiled = compile_system(systems.robertson())
+    assert not compiled.from_cache
+    assert np.isfinite(result(compiled)).all()
