@@ -65,4 +65,7 @@ def test_a_record_is_named_by_what_it_brings(record, expected):
 
 def test_records_of_a_batch_come_in_order():
     records = (Record(id="a"), Record(id="b"))
-    assert Batch(items=tuple(Imported(record=record, raw="") for record in records)).records == records
+    assert (
+        Batch(format="ris", items=tuple(Imported(record=record, raw="") for record in records)).records
+        == records
+    )

@@ -26,10 +26,11 @@ class Imported:
 class Batch:
     """Everything one file gave.
 
-    ``issues`` of level ``error`` name records that were refused; ``warning`` means that the record stands among
-    ``items`` and deserves a look. ``deleted`` are PMIDs that the file declares deleted.
+    ``format`` names the reader. ``issues`` of level ``error`` name records that were refused; ``warning`` means that
+    the record stands among ``items`` and deserves a look. ``deleted`` are PMIDs that the file declares deleted.
     """
 
+    format: str
     items: tuple[Imported, ...] = ()
     issues: tuple[Issue, ...] = ()
     deleted: tuple[str, ...] = ()

@@ -6,15 +6,19 @@ Keys beyond CSL: ``held``, ``described-as`` (our words where the title is not kn
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from vivocart.evidence.importers.batch import Batch, Imported, decode, identify
 from vivocart.evidence.records import HELD, KINDS, MONTHS, Author, Correction, Grant, Held, Record, RecordKind
 from vivocart.ground.errors import InputError
+from vivocart.ground.tables import Issue
 
+_SEPARATOR = re.compile(r"[\s,]*")
 _FROM_CSL = {"article-journal": "article", "article": "preprint", "webpage": "web", "dataset": "registry"}
 _TO_CSL = {
     "article": "article-journal",
@@ -68,6 +72,52 @@ def read_csl_json(text: str, *, name: str = "CSL-JSON", native: bool = False) ->
         ) from error
     items: list[Any] = cast("list[Any]", loaded) if isinstance(loaded, list) else [loaded]
     return tuple(_record(item, position, name, native) for position, item in enumerate(items, start=1))
+
+
+def read_csl_batch(data: bytes | str, *, name: str = "CSL-JSON") -> Batch:
+    """Records of a CSL-JSON file, each with the very text of its item; an item with a fault is refused by itself.
+
+    Raises
+    ------
+    InputError
+        If the file as a whole is not JSON, or the bytes are not UTF-8.
+    """
+    text = decode(data, name=name)
+    items: list[Imported] = []
+    issues: list[Issue] = []
+    for position, raw in enumerate(_raw_items(text, name), start=1):
+        try:
+            record = _record(json.loads(raw), position, name, native=False)
+        except InputError as error:
+            issues.append(
+                Issue(level="error", check="csl_json", file=name, message=f"item {position} refused: {error}")
+            )
+            continue
+        items.append(Imported(record=dataclasses.replace(record, id=identify(record) or record.id), raw=raw))
+    return Batch(format="csl_json", items=tuple(items), issues=tuple(issues))
+
+
+def _raw_items(text: str, name: str) -> list[str]:
+    """Text of each item of a list, or of the one item."""
+    decoder = json.JSONDecoder()
+    body = text.strip()
+    try:
+        decoder.decode(body)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(
+            f"not JSON: {error}", where=name, mend="export the records again as CSL-JSON"
+        ) from error
+    if not body.startswith("["):
+        return [body]
+    raws: list[str] = []
+    position = 1
+    while True:
+        position = _SEPARATOR.match(body, position).end()  # pyright: ignore[reportOptionalMemberAccess] - matches nothing
+        if body[position] == "]":
+            return raws
+        _, end = decoder.raw_decode(body, position)
+        raws.append(body[position:end])
+        position = end
 
 
 def _record(item: Any, position: int, name: str, native: bool) -> Record:

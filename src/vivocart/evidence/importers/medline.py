@@ -51,7 +51,7 @@ def read_medline(data: bytes | str, *, name: str = "nbib") -> Batch:
         raise InputError(
             "no MEDLINE record in the file", where=name, mend="export from PubMed as 'PubMed' or .nbib"
         )
-    return Batch(items=tuple(items), issues=tuple(issues))
+    return Batch(format="medline", items=tuple(items), issues=tuple(issues))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:

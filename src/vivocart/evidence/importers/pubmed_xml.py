@@ -62,7 +62,7 @@ def read_pubmed_xml(data: bytes | str, *, name: str = "PubMed XML") -> Batch:
         items.append(Imported(record=record, raw=match[0]))
     if not items and not issues and "<PubmedArticleSet" not in text and "<DeleteCitation" not in text:
         raise InputError("no PubmedArticle in the file", where=name, mend="export from PubMed as XML")
-    return Batch(items=tuple(items), issues=tuple(issues), deleted=tuple(_deleted(text)))
+    return Batch(format="pubmed_xml", items=tuple(items), issues=tuple(issues), deleted=tuple(_deleted(text)))
 
 
 def _refuse_unsafe(text: str, name: str) -> None:
@@ -97,15 +97,34 @@ def _deleted(text: str) -> Iterator[str]:
 
 def _text(element: ET.Element | None) -> str:
     """All text below ``element``, markup dropped and white space folded."""
-    return "" if element is None else " ".join("".join(element.itertext()).split())
+    if element is None:
+        return ""
+    text = "".join(element.itertext()) if len(element) else element.text or ""
+    return " ".join(text.split())
+
+
+def _down(element: ET.Element, steps: list[str]) -> ET.Element | None:
+    """The first element along plain tags; a path of many steps at once is several times slower."""
+    found: ET.Element | None = element
+    for step in steps:
+        if found is None:
+            return None
+        found = found.find(step)
+    return found
 
 
 def _at(element: ET.Element, path: str) -> str:
-    return _text(element.find(path))
+    return _text(_down(element, path.split("/")))
+
+
+def _each(element: ET.Element, path: str) -> list[ET.Element]:
+    *steps, last = path.split("/")
+    parent = _down(element, steps)
+    return [] if parent is None else parent.findall(last)
 
 
 def _all(element: ET.Element, path: str) -> tuple[str, ...]:
-    return tuple(text for text in (_text(found) for found in element.iterfind(path)) if text)
+    return tuple(text for text in (_text(found) for found in _each(element, path)) if text)
 
 
 def _record(article: ET.Element) -> Record:
@@ -120,7 +139,7 @@ def _record(article: ET.Element) -> Record:
     return Record(
         id=f"pmid{pmid}",
         kind=_kind(types),
-        held="abstract" if citation.find("Article/Abstract/AbstractText") is not None else "none",
+        held="abstract" if _each(citation, "Article/Abstract/AbstractText") else "none",
         title=_at(citation, "Article/ArticleTitle"),
         vernacular_title=_at(citation, "Article/VernacularTitle"),
         authors=tuple(_authors(citation)),
@@ -130,7 +149,7 @@ def _record(article: ET.Element) -> Record:
         or _at(citation, "Article/Journal/ISOAbbreviation"),
         issn=_all(citation, "Article/Journal/ISSN"),
         nlm_id=_at(citation, "MedlineJournalInfo/NlmUniqueID"),
-        date=_journal_date(citation.find("Article/Journal/JournalIssue/PubDate")),
+        date=_journal_date(_down(citation, ["Article", "Journal", "JournalIssue", "PubDate"])),
         electronic_date=_day(citation.find("Article/ArticleDate[@DateType='Electronic']")),
         created=_day(article.find("PubmedData/History/PubMedPubDate[@PubStatus='entrez']")),
         status=_at(article, "PubmedData/PublicationStatus"),
@@ -147,8 +166,8 @@ def _record(article: ET.Element) -> Record:
         languages=_all(citation, "Article/Language"),
         publication_types=types,
         keywords=_all(citation, "KeywordList/Keyword"),
-        mesh=tuple(_heading(heading) for heading in citation.iterfind("MeshHeadingList/MeshHeading")),
-        grants=tuple(_grant(grant) for grant in citation.iterfind("Article/GrantList/Grant")),
+        mesh=tuple(_heading(heading) for heading in _each(citation, "MeshHeadingList/MeshHeading")),
+        grants=tuple(_grant(grant) for grant in _each(citation, "Article/GrantList/Grant")),
         corrections=tuple(_corrections(citation)),
         registrations=tuple(_registrations(citation)),
         abstract=tuple(_abstract(citation)),
@@ -162,11 +181,13 @@ def _kind(types: tuple[str, ...]) -> RecordKind:
 
 
 def _authors(citation: ET.Element) -> Iterator[Author]:
-    for author in citation.iterfind("Article/AuthorList/Author"):
+    for author in _each(citation, "Article/AuthorList/Author"):
         if author.get("ValidYN") == "N":
             continue
-        affiliations = _all(author, "AffiliationInfo/Affiliation")
-        orcid = _text(author.find("Identifier[@Source='ORCID']"))
+        affiliations = tuple(_at(place, "Affiliation") for place in author.findall("AffiliationInfo"))
+        orcid = next(
+            (_text(name) for name in author.findall("Identifier") if name.get("Source") == "ORCID"), ""
+        )
         yield Author(
             family=_at(author, "LastName"),
             given=_at(author, "ForeName"),
@@ -174,7 +195,7 @@ def _authors(citation: ET.Element) -> Iterator[Author]:
             suffix=_at(author, "Suffix"),
             literal=_at(author, "CollectiveName"),
             orcid=re.sub(r"^https?://orcid\.org/", "", orcid),
-            affiliations=affiliations,
+            affiliations=tuple(place for place in affiliations if place),
         )
 
 
@@ -221,19 +242,22 @@ def _pages(citation: ET.Element) -> str:
 
 
 def _location(citation: ET.Element, kind: str) -> str:
-    for location in citation.iterfind(f"Article/ELocationID[@EIdType='{kind}']"):
-        if location.get("ValidYN") != "N":
+    for location in _each(citation, "Article/ELocationID"):
+        if location.get("EIdType") == kind and location.get("ValidYN") != "N":
             return _text(location)
     return ""
 
 
 def _article_id(article: ET.Element, kind: str) -> str:
-    return _at(article, f"PubmedData/ArticleIdList/ArticleId[@IdType='{kind}']")
+    for identifier in _each(article, "PubmedData/ArticleIdList/ArticleId"):
+        if identifier.get("IdType") == kind:
+            return _text(identifier)
+    return ""
 
 
 def _heading(heading: ET.Element) -> str:
     """A MeSH heading as PubMed writes it: ``Stroke/*diagnostic imaging/surgery``."""
-    parts = [heading.find("DescriptorName"), *heading.iterfind("QualifierName")]
+    parts = [heading.find("DescriptorName"), *heading.findall("QualifierName")]
     return "/".join(
         f"{'*' if part.get('MajorTopicYN') == 'Y' else ''}{_text(part)}" for part in parts if part is not None
     )
@@ -249,20 +273,20 @@ def _grant(grant: ET.Element) -> Grant:
 
 
 def _corrections(citation: ET.Element) -> Iterator[Correction]:
-    for found in citation.iterfind("CommentsCorrectionsList/CommentsCorrections"):
+    for found in _each(citation, "CommentsCorrectionsList/CommentsCorrections"):
         yield Correction(
             kind=found.get("RefType", ""), reference=_at(found, "RefSource"), pmid=_at(found, "PMID")
         )
 
 
 def _registrations(citation: ET.Element) -> Iterator[str]:
-    for bank in citation.iterfind("Article/DataBankList/DataBank"):
+    for bank in _each(citation, "Article/DataBankList/DataBank"):
         for number in _all(bank, "AccessionNumberList/AccessionNumber"):
             yield f"{_at(bank, 'DataBankName')}/{number}"
 
 
 def _abstract(citation: ET.Element) -> Iterator[AbstractSection]:
-    for paragraph in citation.iterfind("Article/Abstract/AbstractText"):
+    for paragraph in _each(citation, "Article/Abstract/AbstractText"):
         yield AbstractSection(label=paragraph.get("Label", ""), text=_text(paragraph))
 
 

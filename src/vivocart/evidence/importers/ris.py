@@ -66,7 +66,7 @@ def read_ris(data: bytes | str, *, name: str = "RIS") -> Batch:
         items.append(Imported(record=dataclasses.replace(record, id=record_id), raw=raw))
     if not items and not issues:
         raise InputError("no RIS record in the file", where=name, mend="a record begins with 'TY  - JOUR'")
-    return Batch(items=tuple(items), issues=tuple(issues))
+    return Batch(format="ris", items=tuple(items), issues=tuple(issues))
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str, bool]]:

@@ -1,0 +1,97 @@
+"""What became of records since a day: paged, corrected, doubted, retracted, updated, renamed, deleted.
+
+The kinds are kept apart: an erratum or an expression of concern asks for a second look, only a retraction takes a record
+away.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, final
+
+from vivocart.evidence.citations import source_line
+from vivocart.evidence.records import Record
+from vivocart.evidence.store import Library, deleted_on, versions
+
+ChangeKind = Literal["retraction", "concern", "erratum", "update", "paged", "title", "source", "deleted"]
+
+_KIND_OF_CORRECTION: dict[str, ChangeKind] = {
+    "RetractionIn": "retraction",
+    "RetractedandRepublishedIn": "retraction",
+    "ExpressionOfConcernIn": "concern",
+    "ErratumIn": "erratum",
+    "CorrectedandRepublishedIn": "erratum",
+    "UpdateIn": "update",
+}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that changed in a record, and the day on which it was seen."""
+
+    record_id: str
+    kind: ChangeKind
+    seen_on: datetime.date
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        was = f" (was: {self.before})" if self.before else ""
+        return f"{self.seen_on} {self.record_id}: {self.kind}: {self.after}{was}"
+
+
+def compare(before: Record, after: Record) -> tuple[tuple[ChangeKind, str, str], ...]:
+    """What differs between two versions of a record: kind, what stood before, what stands now."""
+    return tuple(_differences(before, after))
+
+
+def _differences(before: Record, after: Record) -> Iterator[tuple[ChangeKind, str, str]]:
+    known = {(correction.kind, correction.reference) for correction in before.corrections}
+    for correction in after.corrections:
+        kind = _KIND_OF_CORRECTION.get(correction.kind)
+        if kind and (correction.kind, correction.reference) not in known:
+            yield kind, "", correction.reference or f"PMID {correction.pmid}"
+    named = {_KIND_OF_CORRECTION.get(correction.kind) for correction in after.corrections}
+    if after.is_retracted and not before.is_retracted and "retraction" not in named:
+        yield "retraction", "", "Retracted Publication"
+    if _title(before) != _title(after):
+        yield "title", before.title, after.title
+    if before.is_ahead_of_print and not after.is_ahead_of_print:
+        yield "paged", source_line(before), source_line(after)
+    elif source_line(before) != source_line(after):
+        yield "source", source_line(before), source_line(after)
+
+
+def _title(record: Record) -> str:
+    return " ".join(record.title.split()).removesuffix(".")
+
+
+def changed_since(library: Library, record_id: str, since: datetime.date) -> tuple[Change, ...]:
+    """Changes of one record that were seen on ``since`` or later, in the order in which they were seen."""
+    found: list[Change] = []
+    history = versions(library, record_id)
+    of_pubmed = tuple(
+        version for version in history if version.record.pmid
+    )  # other programs' copies say less
+    for before, after in itertools.pairwise(of_pubmed or history):
+        if after.seen_on >= since:
+            found.extend(
+                Change(record_id=record_id, kind=kind, seen_on=after.seen_on, before=was, after=now)
+                for kind, was, now in compare(before.record, after.record)
+            )
+    gone = deleted_on(library, record_id)
+    if gone is not None and gone >= since:
+        found.append(
+            Change(
+                record_id=record_id,
+                kind="deleted",
+                seen_on=gone,
+                before="",
+                after="PubMed deleted the record",
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,103 @@
+"""Changes between versions of a record: each kind by itself, and none where nothing changed."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from vivocart.evidence.changes import changed_since, compare
+from vivocart.evidence.importers.detect import read_records
+from vivocart.evidence.importers.pubmed_xml import read_pubmed_xml
+from vivocart.evidence.records import Correction, Record
+from vivocart.evidence.store import add, open_library
+
+BASE = {"id": "a", "title": "A title.", "journal_short": "J", "date": "2025 Sep 17", "doi": "10.1000/x"}
+
+
+def record(**fields):
+    return Record(**{**BASE, **fields})
+
+
+@pytest.mark.parametrize(
+    ("correction", "kind"),
+    [
+        ("RetractionIn", "retraction"),
+        ("RetractedandRepublishedIn", "retraction"),
+        ("ExpressionOfConcernIn", "concern"),
+        ("ErratumIn", "erratum"),
+        ("UpdateIn", "update"),
+    ],
+)
+def test_notices_are_told_apart(correction, kind):
+    after = record(corrections=(Correction(kind=correction, reference="J. 2026;1:2"),))
+    assert compare(record(), after) == ((kind, "", "J. 2026;1:2"),)
+    assert compare(after, after) == ()
+
+
+def test_comments_and_notices_of_others_are_no_change():
+    after = record(
+        corrections=(
+            Correction(kind="CommentIn", reference="J. 2026;1:2"),
+            Correction(kind="RetractionOf", pmid="2"),
+        )
+    )
+    assert compare(record(), after) == ()
+
+
+def test_a_publication_type_alone_tells_a_retraction():
+    after = record(publication_types=("Journal Article", "Retracted Publication"))
+    assert compare(record(), after) == (("retraction", "", "Retracted Publication"),)
+
+
+def test_a_record_that_gets_its_pages():
+    before = record(status="aheadofprint")
+    after = record(status="ppublish", date="2025 Oct 16", volume="393", issue="15", pages="1542-1544")
+    assert compare(before, after) == (
+        ("paged", "J. 2025 Sep 17. doi: 10.1000/x.", "J. 2025 Oct 16;393(15):1542-1544. doi: 10.1000/x."),
+    )
+
+
+def test_a_new_title_and_a_new_source():
+    assert compare(record(), record(title="A  title")) == ()
+    assert compare(record(), record(title="RETRACTED: A title.")) == (
+        ("title", "A title.", "RETRACTED: A title."),
+    )
+    assert [kind for kind, *_ in compare(record(), record(volume="2"))] == ["source"]
+
+
+def test_no_real_record_differs_from_itself(suites):
+    for found in read_pubmed_xml((suites / "pubmed" / "xml" / "cases.xml").read_bytes()).records:
+        assert compare(found, found) == ()
+
+
+def test_the_history_of_a_record_is_told_from_a_day_on(tmp_path):
+    texts = (
+        ("PMID- 1\nTI  - T.\nPST - aheadofprint\nTA  - J\nDP  - 2025 Sep 17\n", datetime.date(2025, 9, 20)),
+        ("PMID- 1\nTI  - T.\nPST - ppublish\nTA  - J\nDP  - 2025 Oct 16\nVI  - 393\n", datetime.date(2025, 11, 1)),
+        ("PMID- 1\nTI  - T.\nPST - ppublish\nTA  - J\nDP  - 2025 Oct 16\nVI  - 393\nEIN - J. 2026;1:2. PMID: 7\n",
+         datetime.date(2026, 2, 1)),
+    )  # fmt: skip
+    with open_library(tmp_path / "library.sqlite") as library:
+        for text, day in texts:
+            add(library, read_records(text), source="x", seen_on=day)
+        assert [change.kind for change in changed_since(library, "pmid1", datetime.date(2025, 1, 1))] == [
+            "paged",
+            "erratum",
+        ]
+        assert [change.kind for change in changed_since(library, "pmid1", datetime.date(2026, 1, 1))] == [
+            "erratum"
+        ]
+        assert changed_since(library, "pmid1", datetime.date(2026, 3, 1)) == ()
+        assert str(changed_since(library, "pmid1", datetime.date(2025, 1, 1))[0]) == (
+            "2025-11-01 pmid1: paged: J. 2025 Oct 16;393. (was: J. 2025 Sep 17.)"
+        )
+
+
+def test_a_poorer_copy_of_another_program_is_no_change(tmp_path):
+    day = datetime.date(2026, 11, 24)
+    full = "PMID- 1\nTI  - T.\nTA  - J\nDP  - 2025\nVI  - 3\nLID - 10.1000/x [doi]\n"
+    with open_library(tmp_path / "library.sqlite") as library:
+        for text in (full, "TY  - JOUR\nTI  - T\nDO  - 10.1000/x\nER  - \n", full):
+            add(library, read_records(text), source="x", seen_on=day)
+        assert changed_since(library, "pmid1", day) == ()
