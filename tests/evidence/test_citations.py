@@ -6,7 +6,7 @@ import datetime
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vivocart.evidence import library
@@ -282,7 +282,7 @@ odd_records = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(odd_records, st.sampled_from(sorted(STYLES)))
 def test_any_record_gives_a_clean_line(record, style):
     text = STYLES[style](record)
@@ -297,7 +297,7 @@ def test_any_record_gives_a_clean_line(record, style):
         assert text.startswith(first.literal or first.family)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(odd_records)
 def test_the_short_form_is_never_empty(record):
     assert short(record)

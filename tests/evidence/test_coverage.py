@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vivocart.evidence import library
@@ -59,7 +59,7 @@ def test_coverage_reads_as_one_line():
     )
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.text(min_size=1), st.lists(st.sampled_from(sorted(library.quantities())), max_size=4))
 )

@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vivocart.evidence import library
@@ -180,7 +180,7 @@ def test_the_shipped_library_can_be_saved_in_every_form():
 anything = st.text(max_size=30)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.builds(Record, id=st.just("a"), title=anything, journal=anything, volume=anything, issue=anything))
 def test_braces_of_bibtex_always_balance(record):
     text = re.sub(r"\\[{}]", "", write_bibtex([record]).replace(r"\textbackslash{}", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vivocart.evidence.citations import source_line
@@ -174,7 +174,7 @@ plain_records = st.builds(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(plain_records, min_size=1, max_size=3))
 def test_any_record_survives_write_and_read(records):
     assert list(read_medline(write_medline(records)).records) == records

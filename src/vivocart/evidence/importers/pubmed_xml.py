@@ -28,6 +28,7 @@ from vivocart.ground.tables import Issue
 
 _ARTICLE = re.compile(r"<PubmedArticle(?:\s[^>]*)?>.*?</PubmedArticle>", re.DOTALL)
 _DELETED = re.compile(r"<DeleteCitation(?:\s[^>]*)?>.*?</DeleteCitation>", re.DOTALL)
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _CHUNK = 1 << 20
 
 
@@ -76,12 +77,11 @@ def _refuse_unsafe(text: str, name: str) -> None:
 
     parser.EntityDeclHandler = refuse
     parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
-    body = re.sub(
-        r"^\s*<\?xml[^>]*\?>", "", text, count=1
-    )  # the declaration may name another encoding than ours
+    declared = _DECLARATION.match(text)  # passed over: it may name another encoding than the one we feed
+    first = declared.end() if declared else 0
     try:
-        for start in range(0, len(body), _CHUNK):
-            parser.Parse(body[start : start + _CHUNK].encode(), False)
+        for start in range(first, len(text), _CHUNK):
+            parser.Parse(text[start : start + _CHUNK].encode(), False)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         problem = f"not whole XML: {expat.ErrorString(error.code)}, line {error.lineno}"
