@@ -7,7 +7,8 @@ import pytest
 from vivocart.evidence.library import quantities, records
 from vivocart.ground.errors import InputError
 from vivocart.model.flatten import Sources, read_sources
-from vivocart.model.lint import TABLE_CHECKS, TEXT_CHECKS, lint_folder, lint_shipped, lint_sources
+from vivocart.model.lint import TEXT_CHECKS, lint_folder, lint_shipped, lint_sources
+from vivocart.model.lint_tables import TABLE_CHECKS
 from vivocart.model.load import build_model
 
 
