@@ -22,6 +22,8 @@ from vivocart.cli.progress import progress
 if TYPE_CHECKING:
     import pandas as pd
 
+    from vivocart.simulation.result import Simulation
+
 
 @click.command(
     epilog=examples(
@@ -86,11 +88,9 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     Prints the infusions and the endpoints (median, 5 to 95 % of patients). FILE receives a row for each patient and
     time, with a column for each observable.
     """
-    from vivocart.endpoints.table import endpoints
     from vivocart.model.load import load_model
     from vivocart.patients.population import VirtualPopulation
-    from vivocart.scenarios.files import replace_file, require_writable
-    from vivocart.scenarios.summary import endpoint_table
+    from vivocart.scenarios.files import require_writable
     from vivocart.simulation.run import simulate as run
     from vivocart.therapies.regimen import Regimen
 
@@ -107,7 +107,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     model = load_model()
     patients = VirtualPopulation.sample(model, n_patients=n_patients, seed=seed)
     with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
-        simulation = run(
+        result = run(
             model,
             regimen,
             patients,
@@ -116,25 +116,34 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
             on_progress=on_progress,
             on_message=on_message,
         )
-    table = endpoint_table(endpoints(simulation))
+    _deliver(result, out, f"{n_patients} virtual patients, {days:g} d", as_json=as_json, quiet=quiet)
+
+
+def _deliver(result: Simulation, out: Path | None, title: str, *, as_json: bool, quiet: bool) -> None:
+    """Write the trajectories, then print what was asked for."""
+    from vivocart.endpoints.table import endpoints
+    from vivocart.scenarios.files import replace_file
+    from vivocart.scenarios.summary import endpoint_table
+
+    table = endpoint_table(endpoints(result))
     if out is not None:
         with replace_file(out) as partial:
-            simulation.to_frame().to_parquet(partial, index=False)
+            result.to_frame().to_parquet(partial, index=False)
     if as_json:
         print_json(
             {
                 "purpose": "for research, not for treatment decisions",
                 "endpoints": table.to_dict(orient="records"),
-                "failures": simulation.failures.to_dict(orient="records"),
-                "provenance": simulation.provenance.as_dict(),
+                "failures": result.failures.to_dict(orient="records"),
+                "provenance": result.provenance.as_dict(),
                 "out": str(out) if out is not None else None,
             }
         )
     elif not quiet:
-        click.echo(str(regimen))
-        print_endpoints(f"{n_patients} virtual patients, {days:g} d", {"": table})
-        if len(simulation.failures):
-            click.echo(f"{len(simulation.failures)} patients failed and stand in no statistic: see --json")
+        click.echo(str(result.regimen))
+        print_endpoints(title, {"": table})
+        if len(result.failures):
+            click.echo(f"{len(result.failures)} patients failed and stand in no statistic: see --json")
         if out is not None:
             click.echo(f"Trajectories: {out}")
 

@@ -153,11 +153,10 @@ def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
         )
     if result.interval_days is not None:
         axes.axvline(result.interval_days, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_title(f"{label}{f', {unit}' if unit else ''}", loc="left", fontsize=9.5, fontweight="bold")
+    axes.set_title(unit or "score", loc="left", fontsize=9.5, fontweight="bold")
     axes.set_xlabel("days from one infusion to the next (scenario)")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y")
-    axes.legend(fontsize=8, loc="best")
     panel_id = f"interval-{endpoint.replace('_', '-')}"
     return Panel(
         id=panel_id,

@@ -23,7 +23,7 @@ from vivocart.report.tables import (
 )
 from vivocart.report.words import HEADLINE, answer, endpoint_rows, grade_rows
 from vivocart.scenarios.result import TrialResult
-from vivocart.scenarios.summary import kinds
+from vivocart.scenarios.summary import endpoint_table, kinds
 
 DISCLAIMER = "For research, not for treatment decisions."
 _KIND_WORDS = {
@@ -43,7 +43,8 @@ def render_report(result: TrialResult) -> str:
     result
         What the main job returned.
     """
-    rows = endpoint_rows(result)
+    tables = [endpoint_table(arm.endpoints) for arm in result.arms]
+    rows = endpoint_rows(tables)
     by_id = {row["endpoint"]: row for row in rows}
     drawn = {figure.id: figure for figure in figures(result)}
     template = _environment().get_template("trial.html.j2")
@@ -52,7 +53,7 @@ def render_report(result: TrialResult) -> str:
         disclaimer=DISCLAIMER,
         css=_read("trial.css"),
         theme=theme_css(),
-        answer=answer(result),
+        answer=answer(result, tables),
         headline=[by_id[name] for name in HEADLINE if name in by_id],
         endpoint_rows=rows,
         grades=grade_rows(result),
@@ -64,7 +65,7 @@ def render_report(result: TrialResult) -> str:
         example=example_table(result.example_patient),
         kinds=kinds(result.assumptions),
         kind_words=_KIND_WORDS,
-        heaviest=assumption_rows(result),
+        heaviest=assumption_rows(result, {name: row["label"] for name, row in by_id.items()}),
         weight_meaning=result.assumptions.attrs.get("weight_meaning", ""),
         intervals=interval_rows(result),
         failures=failure_rows(result),
@@ -87,6 +88,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "bold": _bold,
+        "breakable": _breakable,
         "exact": exact,
         "groupby_in_order": _in_order,
         "in_print": in_print,
@@ -100,6 +102,11 @@ def _bold(text: str) -> Markup:
     """Escaped text with what stands between two asterisks in bold."""
     parts = str(escape(text)).split("**")
     return Markup("".join(f"<b>{part}</b>" if position % 2 else part for position, part in enumerate(parts)))
+
+
+def _breakable(identifier: str) -> Markup:
+    """An identifier that a narrow column breaks after an underscore, not in a word."""
+    return Markup("_<wbr>").join(identifier.split("_"))
 
 
 def _in_order(rows: Iterable[Mapping[str, Any]], key: str) -> list[tuple[str, list[Mapping[str, Any]]]]:

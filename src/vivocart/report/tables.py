@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vivocart.report.spelling import as_printed, exact, in_print, number, unit_words
@@ -112,12 +112,23 @@ def example_table(example: ExamplePatient | None) -> dict[str, Any] | None:
     }
 
 
-def assumption_rows(result: TrialResult) -> list[dict[str, Any]]:
-    """The heaviest assumptions, with ``width``: weight as percent of the heaviest."""
+def assumption_rows(result: TrialResult, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The heaviest assumptions, with ``width`` (weight as percent of the heaviest) and ``moves`` (endpoint in words).
+
+    Parameters
+    ----------
+    labels
+        Endpoint to its label.
+    """
     table = heaviest(result.assumptions, _HEAVIEST)
     top = float(table["weight"].max()) if len(table) else 0.0
     return [
-        {**row, "width": 100 * row["weight"] / top if top else 0.0} for row in table.to_dict(orient="records")
+        {
+            **row,
+            "width": 100 * row["weight"] / top if top else 0.0,
+            "moves": labels.get(row["weight_endpoint"], in_print(row["weight_endpoint"])),
+        }
+        for row in table.to_dict(orient="records")
     ]
 
 

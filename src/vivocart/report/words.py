@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from vivocart.report.drawing import infusion_words
 from vivocart.report.spelling import as_printed, in_print, number, summary_cell
 from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
-from vivocart.scenarios.summary import endpoint_table
+from vivocart.scenarios.summary import kinds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEADLINE = (
     "car_percent_peak",
@@ -57,9 +61,9 @@ def grade_rows(result: TrialResult) -> list[dict[str, Any]]:
     ]
 
 
-def endpoint_rows(result: TrialResult) -> list[dict[str, Any]]:
+def endpoint_rows(tables: Sequence[pd.DataFrame]) -> list[dict[str, Any]]:
     """Every endpoint with a cell for each arm: ``family, endpoint, label, unit, cells, not_applicable``."""
-    tables = [endpoint_table(arm.endpoints).set_index("endpoint", drop=False) for arm in result.arms]
+    tables = [table.set_index("endpoint", drop=False) for table in tables]
     rows: list[dict[str, Any]] = []
     for endpoint in tables[0].index:
         found = [table.loc[endpoint].to_dict() for table in tables if endpoint in table.index]
@@ -77,15 +81,21 @@ def endpoint_rows(result: TrialResult) -> list[dict[str, Any]]:
     return rows
 
 
-def answer(result: TrialResult) -> list[str]:
+def answer(result: TrialResult, tables: Sequence[pd.DataFrame]) -> list[str]:
     """The plain-words answer: a sentence or three for each arm, heaviest dose first, then how it stands to the source."""
-    arms = sorted(result.arms, key=lambda arm: -sum(row.amount for row in arm.regimen.infusions_table))
-    said = [_arm_sentences(arm) for arm in arms]
-    return [*said, _against_source(result.comparison)] if result.comparison else said
+    by_dose = sorted(zip(result.arms, tables, strict=True), key=lambda pair: -_amount(pair[0]))
+    said = [_arm_sentences(arm, table) for arm, table in by_dose]
+    if any(row.is_predicted for row in result.comparison):
+        said.append(_against_source(result.comparison))
+    return [*said, _resting_on(result)]
 
 
-def _arm_sentences(arm: ArmResult) -> str:
-    table = endpoint_table(arm.endpoints).set_index("endpoint")
+def _amount(arm: ArmResult) -> float:
+    return sum(row.amount for row in arm.regimen.infusions_table)
+
+
+def _arm_sentences(arm: ArmResult, endpoints: pd.DataFrame) -> str:
+    table = endpoints.set_index("endpoint")
     rows: dict[str, dict[str, Any]] = {str(name): table.loc[name].to_dict() for name in table.index}
 
     def said(endpoint: str, template: str, scale: float = 1.0) -> str | None:
@@ -136,6 +146,14 @@ def _safety_sentence(arm: ArmResult) -> str:
     grades = arm.endpoints["crs_grade_max"].dropna().to_numpy()
     any_grade, severe = 100 * float((grades >= 1).mean()), 100 * float((grades >= 3).mean())
     return f"Cytokine release syndrome: **{number(any_grade)} %** of any grade, {number(severe)} % grade 3 or higher."
+
+
+def _resting_on(result: TrialResult) -> str:
+    counted = kinds(result.assumptions)
+    return (
+        f"**{counted['assumed']}** of the model's {sum(counted.values())} parameters are assumed. The numbers say what "
+        "these assumptions imply in virtual patients, not what a patient will experience."
+    )
 
 
 def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
