@@ -16,15 +16,18 @@ from numba import njit
 
 from vivocart.engine.memory import call_kernel, get_real, get_whole, put_real, put_whole
 
-_PATIENT, _HITS, _REJECTED, _OUTPUT, _ACTION, _CROSSING, _STOPS, _ROWS = range(8)
+_PATIENT, _HITS, _REJECTED, _OUTPUT, _ACTION, _CROSSING, _STOPS, _BASE, _ROWS = range(9)
 _FREE = -1
 _RUNNING, _END, _STOPPED, _LIMIT, _SMALL, _NOT_FINITE, _STORM = range(7)  # values of status.Status
 _CROSSING_WIDTH = 1e-10  # of a step: how sharply a crossing is located
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+_compiled = njit(cache=True, nogil=True, error_model="numpy")  # called from Python
+_inner: Any = njit(
+    cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 
-@_compiled
+@_inner
 def _turned(m: Any, w: Any, lane: int) -> bool:
     """Whether truth at the point asked for differs from what is held."""
     differ = 0
@@ -33,7 +36,7 @@ def _turned(m: Any, w: Any, lane: int) -> bool:
     return differ > 0
 
 
-@_compiled
+@_inner
 def _take_truth(m: Any, w: Any, lane: int) -> bool:
     """Holds the truth at the point asked for; says whether a watched condition turned."""
     stops = False
@@ -45,29 +48,29 @@ def _take_truth(m: Any, w: Any, lane: int) -> bool:
     return stops
 
 
-@_compiled
+@_inner
 def _take_amounts(m: Any, w: Any, q: int, lane: int) -> None:
     """Keeps the amounts of triggered doses at the point asked for."""
     for i in range(m.n_amounts):
         put_real(m.of_amounts, q * m.n_amounts + i, w[m.amounts + i, lane])
 
 
-@_compiled
-def _look(m: Any, w: Any, lane: int) -> None:
+@_inner
+def _look(m: Any, w: Any, v: Any, lane: int) -> None:
     """Truth at the start of the lane's step."""
     for i in range(m.n_states):
         w[m.u + i, lane] = w[m.y + i, lane]
     w[m.query_time, lane] = w[m.time, lane]
-    call_kernel(m.kernel_watch, w.ctypes.data)
+    call_kernel(m.kernel_watch, v[_BASE, 0])
 
 
-@_compiled
+@_inner
 def _soon(time: float) -> float:
     """A moment so close after a time that no step can be taken to it."""
     return time + 1e-14 * abs(time) + 1e-25
 
 
-@_compiled
+@_inner
 def _apply_actions(m: Any, w: Any, v: Any, lane: int) -> bool:
     """Boluses and changes of infusion rates that are due; says whether there were any."""
     last = get_whole(m.of_offsets, v[_PATIENT, lane] + 1)
@@ -85,7 +88,7 @@ def _apply_actions(m: Any, w: Any, v: Any, lane: int) -> bool:
     return acted
 
 
-@_compiled
+@_inner
 def _find_ahead(m: Any, w: Any, v: Any, lane: int) -> None:
     """The next time at which a step has to end."""
     ahead = m.until
@@ -99,13 +102,13 @@ def _find_ahead(m: Any, w: Any, v: Any, lane: int) -> None:
     w[m.ahead, lane] = ahead
 
 
-@_compiled
+@_inner
 def _restart(m: Any, w: Any, v: Any, lane: int) -> bool:
     """After a boundary or crossing: actions due, truth anew, next boundary; says whether a condition turned."""
     acted = _apply_actions(m, w, v, lane)
     stops = False
     if acted and m.n_modes + m.n_conditions > 0:
-        _look(m, w, lane)
+        _look(m, w, v, lane)
         stops = _take_truth(m, w, lane)
         if stops:
             _take_amounts(m, w, v[_PATIENT, lane], lane)
@@ -115,7 +118,7 @@ def _restart(m: Any, w: Any, v: Any, lane: int) -> bool:
     return stops
 
 
-@_compiled
+@_inner
 def _leave(m: Any, w: Any, v: Any, lane: int, status: int) -> None:
     """Writes the patient back and frees the lane."""
     q = v[_PATIENT, lane]
@@ -138,14 +141,14 @@ def _leave(m: Any, w: Any, v: Any, lane: int, status: int) -> None:
     v[_PATIENT, lane] = _FREE
 
 
-@_compiled
+@_inner
 def _load(m: Any, w: Any, v: Any, lane: int, q: int) -> bool:
     """Puts a patient into a lane, as it was left or at its start; says whether it is at its start."""
     n_given = m.n_parameters - 1
     for i in range(n_given):
         w[m.parameters + i, lane] = get_real(m.of_parameters, q * n_given + i)
     w[m.parameters + n_given, lane] = get_real(m.of_start_time, q)
-    call_kernel(m.kernel_start, w.ctypes.data)
+    call_kernel(m.kernel_start, v[_BASE, 0])
     fresh = get_whole(m.of_begun, q) == 0
     for i in range(m.n_states):
         value = w[m.u + i, lane] if fresh else get_real(m.of_state, q * m.n_states + i)
@@ -162,19 +165,19 @@ def _load(m: Any, w: Any, v: Any, lane: int, q: int) -> bool:
     return fresh
 
 
-@_compiled
+@_inner
 def _enter(m: Any, w: Any, v: Any, lane: int, q: int) -> None:
     """Loads a patient and makes it ready to step; it leaves at once if there is nothing to do for it."""
     _load(m, w, v, lane, q)
     put_whole(m.of_begun, q, 1)
     if m.n_modes + m.n_conditions > 0:
-        _look(m, w, lane)
+        _look(m, w, v, lane)
         _take_truth(m, w, lane)
     wanted = w[m.free, lane]
     w[m.free, lane] = np.inf
     stops = _restart(m, w, v, lane)
     if wanted <= 0.0:
-        call_kernel(m.kernel_guess, w.ctypes.data)
+        call_kernel(m.kernel_guess, v[_BASE, 0])
         wanted = w[m.step, lane]
     w[m.free, lane] = min(wanted, w[m.free, lane])
     if stops:
@@ -183,7 +186,7 @@ def _enter(m: Any, w: Any, v: Any, lane: int, q: int) -> None:
         _leave(m, w, v, lane, _END)
 
 
-@_compiled
+@_inner
 def _choose_step(m: Any, w: Any, v: Any, lane: int) -> None:
     """The length of the lane's next step, never past a boundary."""
     rest = w[m.ahead, lane] - w[m.time, lane]
@@ -196,7 +199,7 @@ def _choose_step(m: Any, w: Any, v: Any, lane: int) -> None:
     w[m.step, lane] = h
 
 
-@_compiled
+@_inner
 def _judge(m: Any, w: Any, v: Any, lane: int) -> None:
     """Accepts or rejects the step just taken and sets the next one's length."""
     q = v[_PATIENT, lane]
@@ -220,7 +223,7 @@ def _judge(m: Any, w: Any, v: Any, lane: int) -> None:
         _leave(m, w, v, lane, _LIMIT if not small else _NOT_FINITE if np.isnan(error) else _SMALL)
 
 
-@_compiled
+@_inner
 def _blame(m: Any, w: Any, v: Any, lane: int) -> None:
     """Notes the state whose error is largest or not a number."""
     worst, largest = 0, -1.0
@@ -236,7 +239,7 @@ def _blame(m: Any, w: Any, v: Any, lane: int) -> None:
     put_whole(m.of_worst, v[_PATIENT, lane], worst)
 
 
-@_compiled
+@_inner
 def _ask(m: Any, w: Any, lane: int, fraction: float) -> None:
     """Sets the point of a lane's step that is asked for."""
     w[m.fraction, lane] = fraction
@@ -246,14 +249,14 @@ def _ask(m: Any, w: Any, lane: int, fraction: float) -> None:
         w[m.query_time, lane] = w[m.time, lane] + fraction * w[m.step, lane]
 
 
-@_compiled
-def _query(m: Any, w: Any) -> None:
+@_inner
+def _query(m: Any, v: Any) -> None:
     """States and truths at the points asked for."""
-    call_kernel(m.kernel_locate, w.ctypes.data)
-    call_kernel(m.kernel_watch, w.ctypes.data)
+    call_kernel(m.kernel_locate, v[_BASE, 0])
+    call_kernel(m.kernel_watch, v[_BASE, 0])
 
 
-@_compiled
+@_inner
 def _bracket(m: Any, w: Any, v: Any) -> bool:
     """Looks for truths that turn within the step, at its middle and end; says whether there is any."""
     found = False
@@ -264,7 +267,7 @@ def _bracket(m: Any, w: Any, v: Any) -> bool:
         fraction = 0.5 * part
         for lane in range(m.lanes):
             _ask(m, w, lane, fraction)
-        _query(m, w)
+        _query(m, v)
         for lane in range(m.lanes):
             if w[m.accepted, lane] == 0.0 or v[_CROSSING, lane]:
                 continue
@@ -277,14 +280,14 @@ def _bracket(m: Any, w: Any, v: Any) -> bool:
     return found
 
 
-@_compiled
+@_inner
 def _narrow(m: Any, w: Any, v: Any) -> bool:
     """One halving of every bracket; says whether any is still wide."""
     wide = False
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             _ask(m, w, lane, 0.5 * (w[m.low, lane] + w[m.high, lane]))
-    _query(m, w)
+    _query(m, v)
     for lane in range(m.lanes):
         if v[_CROSSING, lane] and w[m.high, lane] - w[m.low, lane] > _CROSSING_WIDTH:
             side = m.high if _turned(m, w, lane) else m.low
@@ -293,7 +296,7 @@ def _narrow(m: Any, w: Any, v: Any) -> bool:
     return wide
 
 
-@_compiled
+@_inner
 def _find_crossings(m: Any, w: Any, v: Any) -> None:
     """Ends the step of every lane at its first crossing, located by bisection on the dense output."""
     if not _bracket(m, w, v):
@@ -303,7 +306,7 @@ def _find_crossings(m: Any, w: Any, v: Any) -> None:
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             _ask(m, w, lane, w[m.high, lane])
-    _query(m, w)
+    _query(m, v)
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             q = v[_PATIENT, lane]
@@ -315,14 +318,14 @@ def _find_crossings(m: Any, w: Any, v: Any) -> None:
             put_whole(m.of_turns, q, get_whole(m.of_turns, q) + 1)
 
 
-@_compiled
+@_inner
 def _due(m: Any, w: Any, v: Any, lane: int) -> bool:
     """Whether the lane's step passes its next output time."""
     o = v[_OUTPUT, lane]
     return w[m.accepted, lane] != 0.0 and o < m.n_times and get_real(m.of_times, o) < w[m.end, lane]
 
 
-@_compiled
+@_inner
 def _any_due(m: Any, w: Any, v: Any) -> bool:
     """Whether any lane's step passes an output time."""
     due = 0
@@ -331,7 +334,7 @@ def _any_due(m: Any, w: Any, v: Any) -> bool:
     return due > 0
 
 
-@_compiled
+@_inner
 def _record(m: Any, w: Any, v: Any) -> None:
     """Observables at the output times within the steps just taken; the start of a step counts, its end does not."""
     while _any_due(m, w, v):
@@ -341,15 +344,15 @@ def _record(m: Any, w: Any, v: Any) -> None:
                 when = get_real(m.of_times, v[_OUTPUT, lane])
                 w[m.query_time, lane] = when
                 w[m.fraction, lane] = max(0.0, min(1.0, (when - w[m.time, lane]) / w[m.step, lane]))
-        call_kernel(m.kernel_locate, w.ctypes.data)
-        call_kernel(m.kernel_observe, w.ctypes.data)
+        call_kernel(m.kernel_locate, v[_BASE, 0])
+        call_kernel(m.kernel_observe, v[_BASE, 0])
         for lane in range(m.lanes):
             if _due(m, w, v, lane):
                 _store(m, w, v[_PATIENT, lane], v[_OUTPUT, lane], lane)
                 v[_OUTPUT, lane] += 1
 
 
-@_compiled
+@_inner
 def _store(m: Any, w: Any, q: int, output: int, lane: int) -> None:
     """Writes the observables of a lane to a patient's row."""
     first = (q * m.n_times + output) * m.n_observables
@@ -357,7 +360,7 @@ def _store(m: Any, w: Any, q: int, output: int, lane: int) -> None:
         put_real(m.of_values, first + i, w[m.observed + i, lane])
 
 
-@_compiled
+@_inner
 def _advance_lane(m: Any, w: Any, v: Any, lane: int) -> None:
     """Bookkeeping of a lane whose step was accepted."""
     q = v[_PATIENT, lane]
@@ -379,10 +382,10 @@ def _advance_lane(m: Any, w: Any, v: Any, lane: int) -> None:
         _leave(m, w, v, lane, _END)
 
 
-@_compiled
+@_inner
 def _look_inside(m: Any, w: Any, v: Any) -> None:
     """Crossings and outputs within the steps just taken; a step that crosses ends there."""
-    call_kernel(m.kernel_spread, w.ctypes.data)
+    call_kernel(m.kernel_spread, v[_BASE, 0])
     if m.n_modes + m.n_conditions > 0:
         _find_crossings(m, w, v)
     _record(m, w, v)
@@ -392,26 +395,26 @@ def _look_inside(m: Any, w: Any, v: Any) -> None:
                 w[m.y1 + i, lane] = w[m.cut + i, lane]
 
 
-@_compiled
+@_inner
 def _take_step(m: Any, w: Any, v: Any) -> None:
     """One step of every lane with all that follows from it."""
     for lane in range(m.lanes):
         w[m.accepted, lane] = 0.0
         if v[_PATIENT, lane] >= 0:
             _choose_step(m, w, v, lane)
-    call_kernel(m.kernel_step, w.ctypes.data)
+    call_kernel(m.kernel_step, v[_BASE, 0])
     for lane in range(m.lanes):
         if v[_PATIENT, lane] >= 0:
             _judge(m, w, v, lane)
     if m.n_modes + m.n_conditions > 0 or _any_due(m, w, v):
         _look_inside(m, w, v)
-    call_kernel(m.kernel_accept, w.ctypes.data)
+    call_kernel(m.kernel_accept, v[_BASE, 0])
     for lane in range(m.lanes):
         if w[m.accepted, lane] != 0.0:
             _advance_lane(m, w, v, lane)
 
 
-@_compiled
+@_inner
 def _workspace(m: Any) -> Any:
     """A workspace on a boundary of 64 bytes, with nobody in it."""
     raw = np.zeros(m.rows * m.lanes + 8)
@@ -428,6 +431,7 @@ def run_block(record: Any, absolute: Any, first: int, last: int) -> None:
     m = record[0]
     w = _workspace(m)
     v = np.zeros((_ROWS, m.lanes), np.int64)
+    v[_BASE, 0] = w.ctypes.data
     v[_PATIENT, :] = _FREE
     for i in range(m.n_states):
         w[m.absolute + i, :] = absolute[i]
@@ -452,6 +456,7 @@ def truth_block(record: Any) -> None:
     m = record[0]
     w = _workspace(m)
     v = np.zeros((_ROWS, m.lanes), np.int64)
+    v[_BASE, 0] = w.ctypes.data
     for q in range(m.n_patients):
         fresh = _load(m, w, v, 0, q)
         if fresh:
@@ -461,7 +466,7 @@ def truth_block(record: Any) -> None:
             for i in range(m.n_states):
                 put_real(m.of_state, q * m.n_states + i, w[m.y + i, 0])
         if m.n_conditions > 0:
-            _look(m, w, 0)
+            _look(m, w, v, 0)
             for i in range(m.n_conditions):
                 put_real(m.of_truth, q * m.n_conditions + i, w[m.watched + m.n_modes + i, 0])
             _take_amounts(m, w, q, 0)
@@ -473,6 +478,7 @@ def record_block(record: Any) -> None:
     m = record[0]
     w = _workspace(m)
     v = np.zeros((_ROWS, m.lanes), np.int64)
+    v[_BASE, 0] = w.ctypes.data
     for q in range(m.n_patients):
         o = get_whole(m.of_next_output, q)
         while o < m.n_times and get_real(m.of_times, o) <= get_real(m.of_time, q):
@@ -480,7 +486,7 @@ def record_block(record: Any) -> None:
             for i in range(m.n_states):
                 w[m.u + i, 0] = w[m.y + i, 0]
             w[m.query_time, 0] = get_real(m.of_times, o)
-            call_kernel(m.kernel_observe, w.ctypes.data)
+            call_kernel(m.kernel_observe, v[_BASE, 0])
             _store(m, w, q, o, 0)
             o += 1
         put_whole(m.of_next_output, q, o)
