@@ -45,8 +45,9 @@ lint: $(VENV)/.dev  ## style, types, arrows between rooms, spelling, tables
 bench: $(VENV)/.dev  ## patients a second of the shipped model on this machine
 	@$(BIN)/python benchmarks/engine_speed.py
 
-docs: $(VENV)/.run  ## write the reference pages from the code
+docs: $(VENV)/.run  ## write the reference pages and the README's numbers from the code
 	@$(BIN)/python docs/make_reference.py
+	@$(BIN)/python docs/make_results.py
 
 wheel: $(VENV)/.dev  ## build the wheel
 	@$(BIN)/python -m build --outdir dist .
