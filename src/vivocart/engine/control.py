@@ -9,22 +9,27 @@ Throughout, ``m`` is the record of the call (:data:`vivocart.engine.batch.RECORD
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
 
 from vivocart.engine.memory import call_kernel, get_real, get_whole, put_real, put_whole
 
-_PATIENT, _HITS, _REJECTED, _OUTPUT, _ACTION, _CROSSING, _STOPS, _BASE, _ROWS = range(9)
+_PATIENT, _STEPS, _OUTPUT, _ACTION, _CROSSING, _STOPS, _BASE, _ROWS = range(8)
 _FREE = -1
 _RUNNING, _END, _STOPPED, _LIMIT, _SMALL, _NOT_FINITE, _STORM = range(7)  # values of status.Status
 _CROSSING_WIDTH = 1e-10  # of a step: how sharply a crossing is located
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")  # called from Python
-_inner: Any = njit(
-    cache=True, nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _inner(function: _Function) -> _Function:
+    """Compiles a function that only compiled functions call."""
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy", **options)(function))
 
 
 @_inner
@@ -114,7 +119,7 @@ def _restart(m: Any, w: Any, v: Any, lane: int) -> bool:
             _take_amounts(m, w, v[_PATIENT, lane], lane)
     _find_ahead(m, w, v, lane)
     w[m.free, lane] = min(w[m.free, lane], 0.1 * (w[m.ahead, lane] - w[m.time, lane]))
-    v[_REJECTED, lane] = 0
+    w[m.rejected, lane] = 0.0
     return stops
 
 
@@ -131,6 +136,7 @@ def _leave(m: Any, w: Any, v: Any, lane: int, status: int) -> None:
         put_real(m.of_truth, q * m.n_conditions + i, w[m.held + i, lane])
     put_real(m.of_time, q, w[m.time, lane])
     put_real(m.of_step, q, w[m.free, lane])
+    put_whole(m.of_steps, q, v[_STEPS, lane])
     put_whole(m.of_next_output, q, v[_OUTPUT, lane])
     put_whole(m.of_next_action, q, v[_ACTION, lane])
     put_whole(m.of_status, q, status)
@@ -139,6 +145,23 @@ def _leave(m: Any, w: Any, v: Any, lane: int, status: int) -> None:
         for place in range(first, (q + 1) * m.n_times * m.n_observables):
             put_real(m.of_values, place, np.nan)
     v[_PATIENT, lane] = _FREE
+    _rest(m, w, lane)
+
+
+@_inner
+def _rest(m: Any, w: Any, lane: int) -> None:
+    """What stands in a lane without a patient: steps of length one that lead nowhere."""
+    w[m.time, lane] = 0.0
+    w[m.ahead, lane] = np.inf
+    w[m.free, lane] = 1.0
+    w[m.due, lane] = np.inf
+
+
+@_inner
+def _set_due(m: Any, w: Any, v: Any, lane: int) -> None:
+    """Notes the next output time."""
+    o = v[_OUTPUT, lane]
+    w[m.due, lane] = get_real(m.of_times, o) if o < m.n_times else np.inf
 
 
 @_inner
@@ -159,9 +182,10 @@ def _load(m: Any, w: Any, v: Any, lane: int, q: int) -> bool:
     v[_PATIENT, lane] = q
     w[m.time, lane] = get_real(m.of_start_time if fresh else m.of_time, q)
     v[_OUTPUT, lane] = 0 if fresh else get_whole(m.of_next_output, q)
+    v[_STEPS, lane] = get_whole(m.of_steps, q)
     v[_ACTION, lane] = get_whole(m.of_offsets, q) if fresh else get_whole(m.of_next_action, q)
     w[m.free, lane] = -1.0 if fresh else get_real(m.of_step, q)
-    v[_REJECTED, lane] = 0
+    w[m.rejected, lane] = 0.0
     return fresh
 
 
@@ -169,6 +193,7 @@ def _load(m: Any, w: Any, v: Any, lane: int, q: int) -> bool:
 def _enter(m: Any, w: Any, v: Any, lane: int, q: int) -> None:
     """Loads a patient and makes it ready to step; it leaves at once if there is nothing to do for it."""
     _load(m, w, v, lane, q)
+    _set_due(m, w, v, lane)
     put_whole(m.of_begun, q, 1)
     if m.n_modes + m.n_conditions > 0:
         _look(m, w, v, lane)
@@ -187,40 +212,12 @@ def _enter(m: Any, w: Any, v: Any, lane: int, q: int) -> None:
 
 
 @_inner
-def _choose_step(m: Any, w: Any, v: Any, lane: int) -> None:
-    """The length of the lane's next step, never past a boundary."""
-    rest = w[m.ahead, lane] - w[m.time, lane]
-    h = w[m.free, lane]
-    v[_HITS, lane] = h >= rest
-    if h >= rest:
-        h = rest
-    elif h > 0.5 * rest:
-        h = 0.5 * rest
-    w[m.step, lane] = h
-
-
-@_inner
-def _judge(m: Any, w: Any, v: Any, lane: int) -> None:
-    """Accepts or rejects the step just taken and sets the next one's length."""
-    q = v[_PATIENT, lane]
-    steps = get_whole(m.of_steps, q) + 1
-    put_whole(m.of_steps, q, steps)
-    error, factor, h = w[m.error, lane], w[m.factor, lane], w[m.step, lane]
-    if error <= 1.0:
-        w[m.accepted, lane] = 1.0
-        w[m.end, lane] = w[m.ahead, lane] if v[_HITS, lane] else w[m.time, lane] + h
-        if v[_REJECTED, lane] and factor > 1.0:
-            factor = 1.0
-        # a step cut to a boundary says little about the step the solution allows
-        w[m.free, lane] = max(h * factor, w[m.free, lane]) if factor >= 1.0 else h * factor
-        v[_REJECTED, lane] = 0
-        return
-    v[_REJECTED, lane] = 1
-    w[m.free, lane] = h * min(factor, 0.9)
+def _check_rejected(m: Any, w: Any, v: Any, lane: int) -> None:
+    """Lets a patient fail whose step did not stand and cannot be made smaller."""
     small = w[m.free, lane] < 1e-15 * abs(w[m.time, lane]) + 1e-30
-    if small or steps >= m.step_limit:
+    if small or v[_STEPS, lane] >= m.step_limit:
         _blame(m, w, v, lane)
-        _leave(m, w, v, lane, _LIMIT if not small else _NOT_FINITE if np.isnan(error) else _SMALL)
+        _leave(m, w, v, lane, _LIMIT if not small else _NOT_FINITE if np.isnan(w[m.error, lane]) else _SMALL)
 
 
 @_inner
@@ -319,37 +316,37 @@ def _find_crossings(m: Any, w: Any, v: Any) -> None:
 
 
 @_inner
-def _due(m: Any, w: Any, v: Any, lane: int) -> bool:
-    """Whether the lane's step passes its next output time."""
-    o = v[_OUTPUT, lane]
-    return w[m.accepted, lane] != 0.0 and o < m.n_times and get_real(m.of_times, o) < w[m.end, lane]
+def _is_due(m: Any, w: Any, lane: int) -> bool:
+    """Whether the lane's step passes its next output time; the start of a step counts, its end does not."""
+    return w[m.accepted, lane] != 0.0 and w[m.due, lane] < w[m.end, lane]
 
 
 @_inner
-def _any_due(m: Any, w: Any, v: Any) -> bool:
+def _any_due(m: Any, w: Any) -> bool:
     """Whether any lane's step passes an output time."""
     due = 0
     for lane in range(m.lanes):
-        due += _due(m, w, v, lane)
+        due += _is_due(m, w, lane)
     return due > 0
 
 
 @_inner
 def _record(m: Any, w: Any, v: Any) -> None:
-    """Observables at the output times within the steps just taken; the start of a step counts, its end does not."""
-    while _any_due(m, w, v):
+    """Observables at the output times within the steps just taken."""
+    while _any_due(m, w):
         for lane in range(m.lanes):
             w[m.fraction, lane] = 0.0
-            if _due(m, w, v, lane):
-                when = get_real(m.of_times, v[_OUTPUT, lane])
+            if _is_due(m, w, lane):
+                when = w[m.due, lane]
                 w[m.query_time, lane] = when
                 w[m.fraction, lane] = max(0.0, min(1.0, (when - w[m.time, lane]) / w[m.step, lane]))
         call_kernel(m.kernel_locate, v[_BASE, 0])
         call_kernel(m.kernel_observe, v[_BASE, 0])
         for lane in range(m.lanes):
-            if _due(m, w, v, lane):
+            if _is_due(m, w, lane):
                 _store(m, w, v[_PATIENT, lane], v[_OUTPUT, lane], lane)
                 v[_OUTPUT, lane] += 1
+                _set_due(m, w, v, lane)
 
 
 @_inner
@@ -367,14 +364,13 @@ def _advance_lane(m: Any, w: Any, v: Any, lane: int) -> None:
     crossed = v[_CROSSING, lane]
     v[_CROSSING, lane] = 0
     at_boundary = w[m.end, lane] >= w[m.ahead, lane]
-    w[m.time, lane] = w[m.end, lane]
     if m.stop_after_outputs and v[_OUTPUT, lane] >= m.n_times:
         _leave(m, w, v, lane, _END)
     elif crossed and v[_STOPS, lane]:
         _leave(m, w, v, lane, _STOPPED)
     elif get_whole(m.of_turns, q) >= m.turn_limit:
         _leave(m, w, v, lane, _STORM)
-    elif get_whole(m.of_steps, q) >= m.step_limit:
+    elif v[_STEPS, lane] >= m.step_limit:
         _leave(m, w, v, lane, _LIMIT)
     elif (at_boundary or crossed) and _restart(m, w, v, lane):
         _leave(m, w, v, lane, _STOPPED)
@@ -398,19 +394,25 @@ def _look_inside(m: Any, w: Any, v: Any) -> None:
 @_inner
 def _take_step(m: Any, w: Any, v: Any) -> None:
     """One step of every lane with all that follows from it."""
-    for lane in range(m.lanes):
-        w[m.accepted, lane] = 0.0
-        if v[_PATIENT, lane] >= 0:
-            _choose_step(m, w, v, lane)
     call_kernel(m.kernel_step, v[_BASE, 0])
     for lane in range(m.lanes):
-        if v[_PATIENT, lane] >= 0:
-            _judge(m, w, v, lane)
-    if m.n_modes + m.n_conditions > 0 or _any_due(m, w, v):
+        if v[_PATIENT, lane] < 0:
+            w[m.accepted, lane] = 0.0
+            _rest(m, w, lane)
+            continue
+        v[_STEPS, lane] += 1
+        if w[m.accepted, lane] == 0.0:
+            _check_rejected(m, w, v, lane)
+    if m.n_modes + m.n_conditions > 0 or _any_due(m, w):
         _look_inside(m, w, v)
     call_kernel(m.kernel_accept, v[_BASE, 0])
     for lane in range(m.lanes):
-        if w[m.accepted, lane] != 0.0:
+        if w[m.accepted, lane] != 0.0 and (
+            w[m.end, lane] >= w[m.ahead, lane]
+            or v[_CROSSING, lane]
+            or v[_OUTPUT, lane] >= m.n_times
+            or v[_STEPS, lane] >= m.step_limit
+        ):
             _advance_lane(m, w, v, lane)
 
 
@@ -433,6 +435,8 @@ def run_block(record: Any, absolute: Any, first: int, last: int) -> None:
     v = np.zeros((_ROWS, m.lanes), np.int64)
     v[_BASE, 0] = w.ctypes.data
     v[_PATIENT, :] = _FREE
+    for lane in range(m.lanes):
+        _rest(m, w, lane)
     for i in range(m.n_states):
         w[m.absolute + i, :] = absolute[i]
     following = first

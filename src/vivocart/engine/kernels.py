@@ -277,7 +277,7 @@ class _Writer:
     def step(self) -> str:
         """One step of the method."""
         code, at = self._code(), self.at
-        time, h = code.load("%w", at.time), code.load("%w", at.step)
+        time, h = code.load("%w", at.time), self._choose_length(code)
         inverse = code.div(code.number(1.0), h)
         diagonal = code.mul(inverse, code.number(1.0 / rosenbrock.GAMMA))
         code.do(f"call void @matrix(ptr %w, {code.vector} {diagonal})")
@@ -290,7 +290,40 @@ class _Writer:
             code.do(f"call void @rates(ptr %w, ptr {source}, {code.vector} {at_time}, ptr {out})")
             code.do(f"call void @solve(ptr %w, ptr {out})")
         self._finish_step(code, stages[-1])
+        self._judge(code, time, h)
         return _function("step", "ptr %w", code)
+
+    def _choose_length(self, code: Code) -> str:
+        """The length of the step: what the controller wants, but never past the next boundary."""
+        at, one, zero = self.at, code.number(1.0), code.number(0.0)
+        rest = code.sub(code.load("%w", at.ahead), code.load("%w", at.time))
+        wanted, half = code.load("%w", at.free), code.mul(rest, code.number(0.5))
+        hits = code.compare("oge", wanted, rest)
+        # two steps of half the rest rather than a long one and a crumb
+        h = code.choose(hits, rest, code.choose(code.compare("ogt", wanted, half), half, wanted))
+        code.store("%w", at.hits, code.choose(hits, one, zero))
+        code.store("%w", at.step, h)
+        return h
+
+    def _judge(self, code: Code, time: str, h: str) -> None:
+        """Whether the step stands, where it ends and how long the next may be."""
+        at, one, zero = self.at, code.number(1.0), code.number(0.0)
+        factor, wanted = code.load("%w", at.factor), code.load("%w", at.free)
+        stands = code.compare("ole", code.load("%w", at.error), one)
+        hits = code.compare("une", code.load("%w", at.hits), zero)
+        code.store("%w", at.end, code.choose(hits, code.load("%w", at.ahead), code.add(time, h)))
+        # no growth right after a step that did not stand
+        again = code.compare("une", code.load("%w", at.rejected), zero)
+        held = code.logic("and", again, code.compare("ogt", factor, one))
+        growth = code.choose(held, one, factor)
+        following = code.mul(h, growth)
+        # a step cut to a boundary says little about the step the solution allows
+        keep = code.logic("and", code.compare("oge", growth, one), code.compare("ogt", wanted, following))
+        following = code.choose(keep, wanted, following)
+        limited = code.choose(code.compare("olt", factor, code.number(0.9)), factor, code.number(0.9))
+        code.store("%w", at.free, code.choose(stands, following, code.mul(h, limited)))
+        code.store("%w", at.accepted, code.choose(stands, one, zero))
+        code.store("%w", at.rejected, code.choose(stands, zero, one))
 
     def _prepare_stage(self, code: Code, s: int, stages: list[str], inverse: str, h: str) -> None:
         """States of stage s into ``u``, and what the rates are added to into its own stage row."""
@@ -334,7 +367,9 @@ class _Writer:
             before, after = code.intrinsic("fabs", code.load(y, i)), code.intrinsic("fabs", end)
             larger = code.choose(code.compare("ogt", before, after), before, after)
             top = code.load(peak, i)
-            top = code.choose(code.compare("ogt", top, larger), top, larger)
+            top = code.choose(code.compare("ogt", top, before), top, before)
+            code.store(peak, i, top)
+            top = code.choose(code.compare("ogt", top, after), top, after)
             # the absolute tolerance is meant for states of size one; larger ones have it in proportion
             top = code.choose(code.compare("ogt", top, code.number(1.0)), top, code.number(1.0))
             weight = code.fma(relative, larger, code.mul(code.load(absolute, i), top))
@@ -358,16 +393,9 @@ class _Writer:
         """The end of the step becomes the start of the next, in the patients marked."""
         code, at = self._code(), self.at
         mark = code.compare("une", code.load("%w", at.accepted), code.number(0.0))
-        y, y1, peak = (code.address("%w", row) for row in (at.y, at.y1, at.peak))
-
-        def body(i: str) -> None:
-            end, top = code.load(y1, i), code.load(peak, i)
-            code.store(y, i, code.choose(mark, end, code.load(y, i)))
-            size = code.intrinsic("fabs", end)
-            higher = code.logic("and", mark, code.compare("ogt", size, top))
-            code.store(peak, i, code.choose(higher, size, top))
-
-        _loop(code, self.n, body)
+        y, y1 = code.address("%w", at.y), code.address("%w", at.y1)
+        _loop(code, self.n, lambda i: code.store(y, i, code.choose(mark, code.load(y1, i), code.load(y, i))))
+        code.store("%w", at.time, code.choose(mark, code.load("%w", at.end), code.load("%w", at.time)))
         return _function("accept", "ptr noalias %w", code)
 
     def spread(self) -> str:

@@ -53,6 +53,9 @@ class Layout(NamedTuple):
     ahead: int  # next boundary
     free: int  # step the controller wants, before it is cut to a boundary
     end: int  # time at the end of the step, or at the crossing
+    hits: int  # 1 where the step ends at the boundary
+    rejected: int  # 1 where the last step did not stand
+    due: int  # next output time
     low: int  # fraction of the step before a crossing
     high: int  # and after it
     rows: int
@@ -93,6 +96,9 @@ def lay_out(sizes: dict[str, int]) -> Layout:
         "ahead": 1,
         "free": 1,
         "end": 1,
+        "hits": 1,
+        "rejected": 1,
+        "due": 1,
         "low": 1,
         "high": 1,
     }

@@ -76,14 +76,37 @@ class Reader:
     modes: dict[int, sympy.Basic] | None = None  # node of a relation -> the relation; its place is its number
     time: int | None = None  # the node time stands for, when it is not the moving one
     done: dict[sympy.Basic, int] = field(default_factory=dict[sympy.Basic, int])
+    reading: bool = False
 
     def read(self, expression: sympy.Basic) -> int:
         """The node of an expression."""
         found = self.done.get(expression)
         if found is None:
+            if not self.reading:
+                self._read_rules(expression)
             found = self._convert(expression)
             self.done[expression] = found
         return found
+
+    def _read_rules(self, expression: sympy.Basic) -> None:
+        """Reads the rules an expression rests on, from the bottom up: a chain of thousands must not recurse."""
+
+        def missing(source: sympy.Basic) -> list[sympy.Basic]:
+            return [
+                s
+                for s in source.free_symbols
+                if s in self.rules and s not in self.names and s not in self.done
+            ]
+
+        waiting = sorted(missing(expression), key=str)
+        self.reading = True
+        while waiting:
+            below = sorted(missing(self.rules[waiting[-1]]), key=str)
+            if below:
+                waiting.extend(below)
+            else:
+                self.read(waiting.pop())
+        self.reading = False
 
     def _convert(self, e: sympy.Basic) -> int:  # noqa: C901, PLR0911, PLR0912 - one case a kind of expression
         graph = self.graph
