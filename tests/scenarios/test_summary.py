@@ -59,5 +59,5 @@ def test_only_assumptions_and_scenarios_carry_weight_in_the_list():
             "weight": [0.2, 0.9, 0.5, np.nan, 0.2],
         }
     )
-    assert list(heaviest(table, 5)["parameter_id"]) == ["c", "a", "e"]
+    assert [row["parameter_id"] for row in heaviest(table, 5)] == ["c", "a", "e"]
     assert kinds(table) == {"measured": 1, "estimated": 0, "assumed": 3, "scenario": 1}

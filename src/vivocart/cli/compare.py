@@ -109,5 +109,7 @@ def compare(
 def _of_arm(compared: Comparison, arm: str) -> pd.DataFrame:
     """Endpoints of one arm with what :func:`endpoint_table` reads beside them."""
     table = compared.endpoints.loc[arm]
-    table.attrs.update(compared.endpoints.attrs, n_failed=int((compared.failures["arm"] == arm).sum()))
+    table.attrs.update(
+        compared.endpoints.attrs, n_failed=[str(name) for name in compared.failures["arm"]].count(arm)
+    )
     return table

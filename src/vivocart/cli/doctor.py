@@ -23,8 +23,9 @@ def doctor(*, as_json: bool) -> None:
     from vivocart.simulation.machine import kernel_cache, thread_count
 
     cache = kernel_cache()
+    versions = current_versions()
     found = {
-        "versions": current_versions(),
+        "versions": versions,
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "threads": thread_count(),
@@ -33,7 +34,7 @@ def doctor(*, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    for name, value in found["versions"].items():
+    for name, value in versions.items():
         click.echo(f"{name:16} {value}")
     click.echo(f"{'platform':16} {found['platform']}")
     click.echo(f"{'processor':16} {found['processor']}, {found['threads']} threads")

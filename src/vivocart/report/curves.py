@@ -183,7 +183,7 @@ def _curve_panel(curve: Curve, result: TrialResult, index: int, limits: tuple[fl
     axes.plot(times, band[0.5], color=color, linewidth=1.8, solid_capstyle="round")
     if curve.is_log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(plain_number)
+        axes.yaxis.set_major_formatter(lambda value, _: plain_number(value))
         axes.yaxis.set_minor_formatter(lambda *_: "")
     axes.set_ylim(*limits)
     axes.set_xlim(0, min(curve.days, float(times[-1])))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 INCHES = (4.55, 2.95)
 # fixed rather than computed: axes of one size line up, and layout engines cost more than the drawing
 _MARGINS = {"left": 0.11, "right": 0.975, "top": 0.83, "bottom": 0.155}
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "vivocart",
     "font.family": "DejaVu Sans",
@@ -178,7 +178,7 @@ def draw_mark(axes: Axes, mark: Mark) -> None:
 
 def _draw_duration(axes: Axes, mark: Mark) -> None:
     """A bar as long as the shorter duration, paler up to the longer one."""
-    shared = {"color": INK, "linewidth": 2.6, "zorder": 6, "solid_capstyle": "butt"}
+    shared: dict[str, Any] = {"color": INK, "linewidth": 2.6, "zorder": 6, "solid_capstyle": "butt"}
     ends = (mark.start, mark.start + mark.low, mark.start + mark.high)
     axes.plot(ends[:2], [mark.y] * 2, **shared)
     axes.plot(ends[1:], [mark.y] * 2, alpha=0.4, **shared)
@@ -197,6 +197,6 @@ def _say(
     )
 
 
-def plain_number(value: float, _position: int | None = None) -> str:
-    """A number with three significant digits and no exponent; also what axes call for their ticks."""
+def plain_number(value: float) -> str:
+    """A number with three significant digits and no exponent."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

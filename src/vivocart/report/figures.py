@@ -13,6 +13,7 @@ from vivocart.report.palette import ARM_COLORS, BAND, MUTED, SURFACE
 from vivocart.report.spelling import as_printed, in_print
 from vivocart.report.tables import spaced
 from vivocart.scenarios.result import TrialResult
+from vivocart.scenarios.summary import records
 
 
 def figures(result: TrialResult) -> tuple[Figure, ...]:
@@ -36,7 +37,7 @@ def _place(drawn: Sequence[Figure], figure_id: str) -> int:
 
 
 def _sledai_figure(result: TrialResult) -> Figure:
-    top = max(float(arm.sledai_visits["q95"].max()) for arm in result.arms) + 3
+    top = max(row["q95"] for arm in result.arms for row in records(arm.sledai_visits)) + 3
     marked = [
         value
         for arm in result.arms
@@ -52,6 +53,8 @@ def _sledai_figure(result: TrialResult) -> Figure:
 
 
 def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
+    from matplotlib.ticker import MaxNLocator
+
     arm = result.arms[index]
     color = ARM_COLORS[index % len(ARM_COLORS)]
     visits = arm.sledai_visits
@@ -84,14 +87,14 @@ def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
     axes.set_xlim(-8, float(days.max()) + 14)
     axes.set_xticks(shown)
     axes.set_ylim(0, top)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y")
     frame(axes, "SLEDAI-2K, points", arm, result.interval_days)
     for mark in marks_for(result.comparison, "sledai", arm):
         draw_mark(axes, mark)
     said = "; ".join(
-        f"day {row.day:g}: median {row.median:.0f}, 90 % of patients {row.q05:.0f} to {row.q95:.0f}"
-        for row in visits.itertuples()
+        f"day {row['day']:g}: median {row['median']:.0f}, 90 % of patients {row['q05']:.0f} to {row['q95']:.0f}"
+        for row in records(visits)
     )
     panel_id = f"sledai-{index + 1}"
     return Panel(
@@ -118,39 +121,25 @@ def _interval_figure(result: TrialResult) -> Figure:
 
 
 def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
-    rows = result.intervals[result.intervals["endpoint"] == endpoint]
-    label = in_print(str(rows["label"].iloc[0]))
-    factor, unit = as_printed(endpoint, label, str(rows["unit"].iloc[0]))
+    rows = [row for row in records(result.intervals) if row["endpoint"] == endpoint]
+    label = in_print(rows[0]["label"])
+    factor, unit = as_printed(endpoint, label, rows[0]["unit"])
     canvas = canvas_of()
     axes = canvas.subplots()
     said: list[str] = []
     for index, arm in enumerate(result.arms):
-        chosen = rows[rows["arm"] == arm.label].sort_values("interval_days")
-        if not len(chosen):
+        chosen = [row for row in rows if row["arm"] == arm.label]
+        if not chosen:
             continue
+        days = [row["interval_days"] for row in chosen]
+        low, middle, high = ([factor * row[name] for row in chosen] for name in ("q05", "median", "q95"))
         color = ARM_COLORS[index % len(ARM_COLORS)]
-        axes.fill_between(
-            chosen["interval_days"],
-            factor * chosen["q05"],
-            factor * chosen["q95"],
-            color=color,
-            alpha=BAND[0],
-            linewidth=0,
+        axes.fill_between(days, low, high, color=color, alpha=BAND[0], linewidth=0)
+        axes.plot(days, middle, color=color, marker="o", markersize=4)
+        values = ", ".join(
+            f"{day:g} d {plain_number(value)}" for day, value in zip(days, middle, strict=True)
         )
-        axes.plot(
-            chosen["interval_days"],
-            factor * chosen["median"],
-            color=color,
-            marker="o",
-            markersize=4,
-            label=arm.label,
-        )
-        said.append(
-            f"{arm.label}: "
-            + ", ".join(
-                f"{row.interval_days:g} d {plain_number(factor * row.median)}" for row in chosen.itertuples()
-            )
-        )
+        said.append(f"{arm.label}: {values}")
     if result.interval_days is not None:
         axes.axvline(result.interval_days, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set_title(unit or "score", loc="left", fontsize=9.5, fontweight="bold")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -86,7 +86,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {
+    printed: dict[str, Callable[..., Any]] = {
         "bold": _bold,
         "breakable": _breakable,
         "exact": exact,
@@ -95,6 +95,7 @@ def _environment() -> jinja2.Environment:
         "number": number,
         "unit": unit_words,
     }
+    environment.filters.update(printed)
     return environment
 
 

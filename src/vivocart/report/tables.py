@@ -8,7 +8,7 @@ from typing import Any
 from vivocart.report.spelling import as_printed, exact, in_print, number, unit_words
 from vivocart.report.strips import strip_svg
 from vivocart.scenarios.result import ArmResult, ExamplePatient, TrialResult
-from vivocart.scenarios.summary import heaviest
+from vivocart.scenarios.summary import heaviest, records
 
 _HEAVIEST = 12  # the rest stand in the model's parameter table
 _SHOWN_SHARE = 0.005
@@ -57,17 +57,12 @@ def spaced(days: Sequence[float], apart: float = 25.0) -> list[float]:
 
 def item_table(arms: tuple[ArmResult, ...]) -> dict[str, Any]:
     """Share of patients with each SLEDAI-2K item by arm and visit; items that hardly anyone has are counted, not shown."""
-    days = spaced(sorted(set(arms[0].sledai_items["day"])))
-    shares = [_shares(arm) for arm in arms]
-    named = arms[0].sledai_items.drop_duplicates("item")[["item", "weight", "organ"]]
+    items = [records(arm.sledai_items) for arm in arms]
+    days = spaced(sorted({float(row["day"]) for row in items[0]}))
+    shares = [{(row["item"], row["day"]): float(row["share"]) for row in rows} for rows in items]
     rows = [
-        {
-            "item": str(item),
-            "weight": int(weight),
-            "organ": str(organ),
-            "cells": [[share.get((str(item), float(day)), 0.0) for day in days] for share in shares],
-        }
-        for item, weight, organ in named.itertuples(index=False)
+        {**named, "cells": [[share.get((named["item"], day), 0.0) for day in days] for share in shares]}
+        for named in _named_items(items[0])
     ]
     shown = [row for row in rows if max(share for cells in row["cells"] for share in cells) >= _SHOWN_SHARE]
     return {
@@ -78,29 +73,27 @@ def item_table(arms: tuple[ArmResult, ...]) -> dict[str, Any]:
     }
 
 
-def _shares(arm: ArmResult) -> dict[tuple[str, float], float]:
-    columns = arm.sledai_items[["item", "day", "share"]]
-    return {(str(item), float(day)): float(share) for item, day, share in columns.itertuples(index=False)}
+def _named_items(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Item, weight and organ of each item, once, in the order of the rows."""
+    found = {row["item"]: row for row in reversed(rows)}
+    return [
+        {"item": str(item), "weight": int(found[item]["weight"]), "organ": str(found[item]["organ"])}
+        for item in dict.fromkeys(row["item"] for row in rows)
+    ]
 
 
 def example_table(example: ExamplePatient | None) -> dict[str, Any] | None:
     """Items that the example patient ever has, by visit, and the scores that they add up to."""
     if example is None:
         return None
-    days = spaced(sorted(set(example.items["day"])))
-    columns = example.items[["item", "day", "present"]]
-    present = {(str(item), float(day)): bool(flag) for item, day, flag in columns.itertuples(index=False)}
-    named = example.items.drop_duplicates("item")[["item", "weight", "organ"]]
-    rows = [
-        {
-            "item": str(item),
-            "weight": int(weight),
-            "organ": str(organ),
-            "cells": [present.get((str(item), float(day)), False) for day in days],
-        }
-        for item, weight, organ in named.itertuples(index=False)
-    ]
-    shown = [row for row in rows if any(row["cells"])]
+    items = records(example.items)
+    days = spaced(sorted({float(row["day"]) for row in items}))
+    present = {(row["item"], row["day"]): bool(row["present"]) for row in items}
+    shown: list[dict[str, Any]] = []
+    for named in _named_items(items):
+        cells = [present.get((named["item"], day), False) for day in days]
+        if any(cells):
+            shown.append(named | {"cells": cells})
     scores = [sum(row["weight"] for row in shown if row["cells"][visit]) for visit in range(len(days))]
     return {
         "patient": example.patient,
@@ -120,43 +113,39 @@ def assumption_rows(result: TrialResult, labels: Mapping[str, str]) -> list[dict
     labels
         Endpoint to its label.
     """
-    table = heaviest(result.assumptions, _HEAVIEST)
-    top = float(table["weight"].max()) if len(table) else 0.0
+    rows = heaviest(result.assumptions, _HEAVIEST)
+    top = max((row["weight"] for row in rows), default=0.0)
     return [
         {
             **row,
             "width": 100 * row["weight"] / top if top else 0.0,
             "moves": labels.get(row["weight_endpoint"], in_print(row["weight_endpoint"])),
         }
-        for row in table.to_dict(orient="records")
+        for row in rows
     ]
 
 
 def interval_rows(result: TrialResult) -> dict[str, Any]:
     """Endpoints by dosing interval: ``days`` and a row for each arm and endpoint."""
-    table = result.intervals
-    days = sorted(set(table["interval_days"])) if len(table) else []
-    rows: list[dict[str, Any]] = []
-    for (endpoint, arm), group in table.groupby(["endpoint", "arm"], sort=False):
-        factor, unit = as_printed(str(endpoint), str(group["label"].iloc[0]), str(group["unit"].iloc[0]))
-        cells = {
-            row.interval_days: f"{number(factor * row.median)} ({number(factor * row.q05)} to {number(factor * row.q95)})"
-            for row in group.itertuples()
-        }
-        rows.append(
-            {
-                "arm": arm,
-                "endpoint": endpoint,
-                "label": in_print(str(group["label"].iloc[0])),
-                "unit": unit,
-                "cells": [cells.get(day, "–") for day in days],
-            }
-        )
-    return {"days": days, "rows": rows}
+    table = records(result.intervals)
+    days = sorted({float(row["interval_days"]) for row in table})
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in table:
+        factor, unit = as_printed(row["endpoint"], row["label"], row["unit"])
+        middle, low, high = (number(factor * row[name]) for name in ("median", "q05", "q95"))
+        head = {"arm": row["arm"], "label": in_print(row["label"]), "unit": unit, "cells": {}}
+        group = groups.setdefault((row["endpoint"], row["arm"]), head)
+        group["cells"][row["interval_days"]] = f"{middle} ({low} to {high})"
+    order = list(dict.fromkeys(row["endpoint"] for row in table))
+    ordered = sorted(groups, key=lambda key: order.index(key[0]))
+    return {
+        "days": days,
+        "rows": [
+            groups[key] | {"cells": [groups[key]["cells"].get(day, "–") for day in days]} for key in ordered
+        ],
+    }
 
 
 def failure_rows(result: TrialResult) -> list[dict[str, Any]]:
     """Virtual patients of every arm who could not be integrated."""
-    return [
-        {"arm": arm.label, **row} for arm in result.arms for row in arm.failures.to_dict(orient="records")
-    ]
+    return [{"arm": arm.label, **row} for arm in result.arms for row in records(arm.failures)]

@@ -39,9 +39,13 @@ def endpoint_frame(result: TrialResult) -> pd.DataFrame:
     """A row for each arm and virtual patient, a column for each endpoint."""
     import pandas as pd
 
-    parts = [arm.endpoints.reset_index().assign(arm=arm.label) for arm in result.arms]
-    table = pd.concat(parts, ignore_index=True)
-    return table[["arm", *(name for name in table.columns if name != "arm")]]
+    parts: list[pd.DataFrame] = []
+    for arm in result.arms:
+        part = arm.endpoints.reset_index()
+        part.attrs = {}  # labels and units stand in summary.json
+        part.insert(0, "arm", arm.label)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
 
 
 def band_frame(result: TrialResult) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -35,9 +36,9 @@ def summary(result: TrialResult) -> dict[str, Any]:
         "model_hash": result.provenance.model_hash,
         "arms": [_arm(arm) for arm in result.arms],
         "comparison": [_comparison(row) for row in result.comparison],
-        "intervals": _records(result.intervals),
+        "intervals": records(result.intervals),
         "parameter_kinds": kinds(result.assumptions),
-        "heaviest_assumptions": _records(heaviest(result.assumptions, 10)),
+        "heaviest_assumptions": heaviest(result.assumptions, 10),
         "notes": list(result.notes),
     }
 
@@ -66,14 +67,23 @@ def _is_flag(name: str, values: np.ndarray, unit: str) -> bool:
 
 def kinds(assumptions: pd.DataFrame) -> dict[str, int]:
     """Number of parameters that are measured, estimated, assumed and scenario."""
-    counted = assumptions["kind"].value_counts()
-    return {kind: int(counted.get(kind, 0)) for kind in ("measured", "estimated", "assumed", "scenario")}
+    counted = collections.Counter(str(kind) for kind in assumptions["kind"])
+    return {kind: counted[kind] for kind in ("measured", "estimated", "assumed", "scenario")}
 
 
-def heaviest(assumptions: pd.DataFrame, n: int) -> pd.DataFrame:
+def heaviest(assumptions: pd.DataFrame, n: int) -> list[dict[str, Any]]:
     """The ``n`` assumed or scenario parameters that move the headline endpoints most, heaviest first."""
-    chosen = assumptions[assumptions["kind"].isin(["assumed", "scenario"]) & assumptions["weight"].notna()]
-    return chosen.sort_values(["weight", "parameter_id"], ascending=[False, True], kind="stable").head(n)
+    chosen = [
+        row
+        for row in records(assumptions)
+        if row["kind"] in {"assumed", "scenario"} and not math.isnan(row["weight"])
+    ]
+    return sorted(chosen, key=lambda row: (-row["weight"], row["parameter_id"]))[:n]
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as plain dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict(orient="records")]
 
 
 def _arm(arm: ArmResult) -> dict[str, Any]:
@@ -92,19 +102,15 @@ def _arm(arm: ArmResult) -> dict[str, Any]:
             }
             for row in arm.regimen.infusions_table
         ],
-        "endpoints": {row["endpoint"]: row for row in _records(endpoint_table(arm.endpoints))},
-        "sledai_visits": _records(arm.sledai_visits),
-        "sledai_items": _records(arm.sledai_items),
-        "failures": _records(arm.failures),
+        "endpoints": {row["endpoint"]: row for row in records(endpoint_table(arm.endpoints))},
+        "sledai_visits": records(arm.sledai_visits),
+        "sledai_items": records(arm.sledai_items),
+        "failures": records(arm.failures),
     }
 
 
 def _comparison(row: ComparisonRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in ComparisonRow.__dataclass_fields__}
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict(orient="records")]
 
 
 def _plain(value: Any) -> Any:
