@@ -27,7 +27,7 @@ from vivocart.engine.vector_math import vector_functions
 
 KERNELS = ("start", "guess", "step", "accept", "spread", "locate", "observe", "watch")
 _TINY = 1e-300
-_SAFETY, _SHRINK, _GROW = 0.9, 0.1, 6.0
+_SAFETY, _SHRINK, _GROW = 0.95, 0.1, 6.0
 
 
 def plan(program: Program, lanes: int) -> Layout:
@@ -380,7 +380,7 @@ class _Writer:
         mean = code.mul(total, code.number(1.0 / max(self.n, 1)))
         norm = code.intrinsic("sqrt", mean)
         code.store("%w", at.error, norm)
-        # 0.9 * norm**(-1/5), from the mean of squares
+        # 0.95 * norm**(-1/5), from the mean of squares
         power = code.mul(code.call("vector_log", mean), code.number(-0.5 / rosenbrock.ORDER))
         factor = code.mul(code.number(_SAFETY), code.call("vector_exp", power))
         factor = code.choose(code.compare("olt", factor, code.number(_GROW)), factor, code.number(_GROW))
