@@ -70,9 +70,11 @@ class Record:
     """One bibliographic record.
 
     Dates keep the words of the source: ``date`` is the journal's date as PubMed writes it (``2025 Sep 17``, ``2012 May``,
-    ``2011 Jul-Aug``, ``2020 Spring``), ``electronic_date`` the day of electronic publication,
-    ``created`` the day on which PubMed made the record. ``status`` is PubMed's word for the state of publication
-    (``ppublish``, ``epublish``, ``aheadofprint``), ``indexing`` its word for the state of the record (``MEDLINE`` ...).
+    ``2011 Jul-Aug``, ``2020 Spring``), ``electronic_date`` the day of electronic publication, ``created`` the day on which
+    PubMed made the record; ``entered``, ``indexed_on``, ``revised`` and ``completed`` are its further days (``EDAT``,
+    ``MHDA``, ``LR``, ``DCOM``). ``substances`` are written ``number (name)``. ``status`` is PubMed's word for the state of
+    publication (``ppublish``, ``epublish``, ``aheadofprint``), ``indexing`` its word for the state of the record
+    (``MEDLINE`` ...).
     """
 
     id: str
@@ -90,6 +92,10 @@ class Record:
     date: str = ""
     electronic_date: datetime.date | None = None
     created: datetime.date | None = None
+    entered: datetime.date | None = None
+    indexed_on: datetime.date | None = None
+    revised: datetime.date | None = None
+    completed: datetime.date | None = None
     status: str = ""
     indexing: str = ""
     volume: str = ""
@@ -107,6 +113,11 @@ class Record:
     publication_types: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     mesh: tuple[str, ...] = ()
+    substances: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    subsets: tuple[str, ...] = ()
+    country: str = ""
+    investigators: tuple[Author, ...] = ()
     grants: tuple[Grant, ...] = ()
     corrections: tuple[Correction, ...] = ()
     registrations: tuple[str, ...] = ()

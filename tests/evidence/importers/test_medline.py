@@ -178,3 +178,26 @@ plain_records = st.builds(
 @given(st.lists(plain_records, min_size=1, max_size=3))
 def test_any_record_survives_write_and_read(records):
     assert list(read_medline(write_medline(records)).records) == records
+
+
+def test_what_a_search_needs_beyond_a_citation_comes_back_equal(suites):
+    from vivocart.evidence.importers.pubmed_xml import read_pubmed_xml
+
+    fields = (
+        "substances",
+        "subjects",
+        "subsets",
+        "country",
+        "entered",
+        "indexed_on",
+        "revised",
+        "completed",
+        "created",
+    )
+    records = read_pubmed_xml((suites / "pubmed" / "xml" / "cases.xml").read_bytes()).records
+    again = read_medline(write_medline(records)).records
+    for before, after in zip(records, again, strict=True):
+        assert [getattr(before, field) for field in fields] == [getattr(after, field) for field in fields]
+        assert [person.family for person in before.investigators] == [
+            person.family for person in after.investigators
+        ]

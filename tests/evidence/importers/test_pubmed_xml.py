@@ -261,3 +261,34 @@ def test_pages_of_the_newer_form():
 def test_an_invalid_locator_is_passed_over():
     more = "<ELocationID EIdType='doi' ValidYN='N'>10.1000/wrong</ELocationID>"
     assert read_pubmed_xml(document(article(more=more))).records[0].doi == ""
+
+
+def test_an_article_in_a_comment_or_a_literal_section_is_not_imported():
+    article = "<PubmedArticle><MedlineCitation><PMID>{}</PMID></MedlineCitation></PubmedArticle>"
+    text = (
+        "<PubmedArticleSet><!-- " + article.format(1) + " -->" + article.format(2)
+        + "<Note><![CDATA[" + article.format(3) + "]]></Note>"
+        + "<!-- <DeleteCitation><PMID>4</PMID></DeleteCitation> --></PubmedArticleSet>"
+    )  # fmt: skip
+    batch = read_pubmed_xml(text)
+    assert [(item.record.pmid, item.raw) for item in batch.items] == [("2", article.format(2))]
+    assert (batch.deleted, batch.issues) == ((), ())
+
+
+def test_an_article_keeps_its_comments_in_the_raw_text():
+    raw = "<PubmedArticle><!-- </PubmedArticle> --><MedlineCitation><PMID>1</PMID></MedlineCitation></PubmedArticle>"
+    (item,) = read_pubmed_xml(f"<PubmedArticleSet>{raw}</PubmedArticleSet>").items
+    assert item.raw == raw
+
+
+def test_days_substances_and_subsets_are_read(suites):
+    batch = read_pubmed_xml((suites / "pubmed" / "xml" / "cases.xml").read_bytes())
+    by_pmid = {record.pmid: record for record in batch.records}
+    assert sum(bool(record.substances) for record in batch.records) == 8
+    assert sum("IM" in record.subsets for record in batch.records) == 30
+    assert sum(bool(record.investigators) for record in batch.records) == 1
+    assert all(record.country and record.revised for record in batch.records)
+    assert all(record.entered and record.created for record in batch.records)
+    assert {substance.count("(") >= 1 for record in by_pmid.values() for substance in record.substances} == {
+        True
+    }

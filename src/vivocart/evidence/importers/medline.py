@@ -6,6 +6,7 @@ import datetime
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from vivocart.evidence.citations import source_line
 from vivocart.evidence.importers.batch import Batch, Imported, decode
@@ -25,7 +26,9 @@ CORRECTION_TAGS = {
 }  # fmt: skip
 _TAG_OF_KIND = {kind: tag for tag, kind in CORRECTION_TAGS.items()}
 _LINE = re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)")
+_INVESTIGATOR_TAGS = {"FIR": "FAU", "IR": "AU", "IRAD": "AD"}
 _WIDTH = 88
+_DAYS = {"CRDT": "created", "EDAT": "entered", "MHDA": "indexed_on", "LR": "revised", "DCOM": "completed"}
 _SHORT_NAME = re.compile(r"(.+?) ([A-Z]{1,3})(?: (Jr|Sr|[1-9](?:st|nd|rd|th)|I{2,3}|IV))?")
 
 
@@ -96,6 +99,9 @@ def _record(fields: Fields) -> Record:
     if not is_pmid(pmid) and (pmid or not is_pmcid(pmcid)):
         raise InputError(f"not a PMID (found '{pmid}')", mend="a record begins with 'PMID- '")
     types = _values(fields, "PT")
+    days: dict[str, Any] = {
+        field: _day(first.get(tag, "")[:10].replace("/", "")) for tag, field in _DAYS.items()
+    }
     return Record(
         id=f"pmid{pmid}" if pmid else pmcid.lower(),
         kind="preprint" if "Preprint" in types else "article",
@@ -109,7 +115,7 @@ def _record(fields: Fields) -> Record:
         nlm_id=first.get("JID", ""),
         date=first.get("DP", ""),
         electronic_date=_day(first.get("DEP", "")),
-        created=_day(first.get("CRDT", "")[:10].replace("/", "")),
+        **days,
         status=first.get("PST", ""),
         indexing=first.get("STAT", ""),
         volume=first.get("VI", ""),
@@ -124,6 +130,11 @@ def _record(fields: Fields) -> Record:
         publication_types=types,
         keywords=tuple(value.removeprefix("*") for value in _values(fields, "OT")),
         mesh=_values(fields, "MH"),
+        substances=_values(fields, "RN"),
+        subjects=_values(fields, "PS"),
+        subsets=_values(fields, "SB"),
+        country=first.get("PL", ""),
+        investigators=_investigators(fields),
         grants=tuple(_grant(value) for value in _values(fields, "GR")),
         corrections=tuple(_correction(tag, value) for tag, value in fields if tag in CORRECTION_TAGS),
         registrations=_values(fields, "SI"),
@@ -188,6 +199,17 @@ def _author(block: dict[str, list[str]]) -> Author:
     )  # fmt: skip
 
 
+def _investigators(fields: Fields) -> tuple[Author, ...]:
+    """Investigators in order; a full name and the short name after it are one person, IRAD lines are their places."""
+    blocks: list[dict[str, list[str]]] = []
+    for tag, value in fields:
+        if tag == "FIR" or (tag == "IR" and (not blocks or "AU" in blocks[-1])):
+            blocks.append({})
+        if tag in _INVESTIGATOR_TAGS and blocks:
+            blocks[-1].setdefault(_INVESTIGATOR_TAGS[tag], []).append(value)
+    return tuple(_author(block) for block in blocks)
+
+
 def _grant(text: str) -> Grant:
     parts = text.split("/")
     if len(parts) < 3:
@@ -223,6 +245,8 @@ def _line(tag: str, value: str) -> str:
 
 def _fields(record: Record) -> Iterator[tuple[str, str]]:
     yield from (("PMID", record.pmid), ("STAT", record.indexing))
+    for tag, day in (("DCOM", record.completed), ("LR", record.revised)):
+        yield tag, day.strftime("%Y%m%d") if day else ""
     for number in record.issn:
         yield "IS", number
     yield from (
@@ -246,16 +270,24 @@ def _fields(record: Record) -> Iterator[tuple[str, str]]:
     yield from (("GR", _grant_text(grant)) for grant in record.grants)
     yield from (("PT", kind) for kind in record.publication_types)
     yield "TT", record.vernacular_title
+    yield "PL", record.country
     yield "DEP", record.electronic_date.isoformat().replace("-", "") if record.electronic_date else ""
     yield from (("TA", record.journal_short), ("JT", record.journal), ("JID", record.nlm_id))
     for correction in record.corrections:
         linked = f" PMID: {correction.pmid}" if correction.pmid else ""
         yield _TAG_OF_KIND.get(correction.kind, "CIN"), f"{correction.reference}{linked}"
+    yield from (("RN", substance) for substance in record.substances)
+    yield from (("SB", subset) for subset in record.subsets)
     yield from (("MH", heading) for heading in record.mesh)
+    yield from (("PS", person) for person in record.subjects)
+    for person in record.investigators:
+        tags = {"FAU": "FIR", "AU": "IR", "AD": "IRAD"}
+        yield from ((tags.get(tag, tag), value) for tag, value in _author_fields(person) if tag in tags)
     yield from (("PMC", record.pmcid), ("MID", record.nihms_id))
     yield from (("OT", keyword) for keyword in record.keywords)
     yield "COIS", record.conflict
-    yield "CRDT", record.created.strftime("%Y/%m/%d 00:00") if record.created else ""
+    for tag, day in (("EDAT", record.entered), ("MHDA", record.indexed_on), ("CRDT", record.created)):
+        yield tag, day.strftime("%Y/%m/%d 00:00") if day else ""
     yield "AID", f"{record.doi} [doi]" if record.doi else ""
     yield "PST", record.status
     yield "SO", source_line(record)

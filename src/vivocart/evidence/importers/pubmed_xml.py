@@ -26,6 +26,7 @@ from vivocart.evidence.records import (
 from vivocart.ground.errors import InputError
 from vivocart.ground.tables import Issue
 
+_COMMENT = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
 _ARTICLE = re.compile(r"<PubmedArticle(?:\s[^>]*)?>.*?</PubmedArticle>", re.DOTALL)
 _DELETED = re.compile(r"<DeleteCitation(?:\s[^>]*)?>.*?</DeleteCitation>", re.DOTALL)
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
@@ -51,19 +52,33 @@ def read_pubmed_xml(data: bytes | str, *, name: str = "PubMed XML") -> Batch:
     _refuse_unsafe(text, name)
     items: list[Imported] = []
     issues: list[Issue] = []
-    for position, match in enumerate(_ARTICLE.finditer(text), start=1):
+    masked = _without_comments(text)
+    for position, match in enumerate(_ARTICLE.finditer(masked), start=1):
+        raw = text[match.start() : match.end()]
         try:
-            article = ET.fromstring(match[0])  # checked above: it declares no entity
+            article = ET.fromstring(raw)  # checked above: it declares no entity
             record = _record(article)
         except (ET.ParseError, InputError) as error:
             message = f"article {position} refused: {error}"
             issues.append(Issue(level="error", check="pubmed_xml", file=name, message=message))
             continue
         issues.extend(_doubts(record, article, name))
-        items.append(Imported(record=record, raw=match[0]))
+        items.append(Imported(record=record, raw=raw))
     if not items and not issues and "<PubmedArticleSet" not in text and "<DeleteCitation" not in text:
         raise InputError("no PubmedArticle in the file", where=name, mend="export from PubMed as XML")
-    return Batch(format="pubmed_xml", items=tuple(items), issues=tuple(issues), deleted=tuple(_deleted(text)))
+    return Batch(
+        format="pubmed_xml", items=tuple(items), issues=tuple(issues), deleted=tuple(_deleted(masked))
+    )
+
+
+def _without_comments(text: str) -> str:
+    """``text`` with comments and literal sections blanked, so that what stands in them is not taken for an article.
+
+    Every character keeps its place: what is found here is cut out of the text itself.
+    """
+    if "<!" not in text:
+        return text
+    return _COMMENT.sub(lambda found: " " * len(found[0]), text)
 
 
 def _refuse_unsafe(text: str, name: str) -> None:
@@ -151,7 +166,11 @@ def _record(article: ET.Element) -> Record:
         nlm_id=_at(citation, "MedlineJournalInfo/NlmUniqueID"),
         date=_journal_date(_down(citation, ["Article", "Journal", "JournalIssue", "PubDate"])),
         electronic_date=_day(citation.find("Article/ArticleDate[@DateType='Electronic']")),
-        created=_day(article.find("PubmedData/History/PubMedPubDate[@PubStatus='entrez']")),
+        created=_history(article, "entrez"),
+        entered=_history(article, "pubmed"),
+        indexed_on=_history(article, "medline"),
+        revised=_day(citation.find("DateRevised")),
+        completed=_day(citation.find("DateCompleted")),
         status=_at(article, "PubmedData/PublicationStatus"),
         indexing=citation.get("Status", ""),
         volume=_at(citation, "Article/Journal/JournalIssue/Volume"),
@@ -167,6 +186,13 @@ def _record(article: ET.Element) -> Record:
         publication_types=types,
         keywords=_all(citation, "KeywordList/Keyword"),
         mesh=tuple(_heading(heading) for heading in _each(citation, "MeshHeadingList/MeshHeading")),
+        substances=tuple(_substance(chemical) for chemical in _each(citation, "ChemicalList/Chemical")),
+        subjects=tuple(
+            _person(person) for person in _each(citation, "PersonalNameSubjectList/PersonalNameSubject")
+        ),
+        subsets=_all(citation, "CitationSubset"),
+        country=_at(citation, "MedlineJournalInfo/Country"),
+        investigators=tuple(_author(person) for person in _each(citation, "InvestigatorList/Investigator")),
         grants=tuple(_grant(grant) for grant in _each(citation, "Article/GrantList/Grant")),
         corrections=tuple(_corrections(citation)),
         registrations=tuple(_registrations(citation)),
@@ -184,19 +210,31 @@ def _authors(citation: ET.Element) -> Iterator[Author]:
     for author in _each(citation, "Article/AuthorList/Author"):
         if author.get("ValidYN") == "N":
             continue
-        affiliations = tuple(_at(place, "Affiliation") for place in author.findall("AffiliationInfo"))
-        orcid = next(
-            (_text(name) for name in author.findall("Identifier") if name.get("Source") == "ORCID"), ""
-        )
-        yield Author(
-            family=_at(author, "LastName"),
-            given=_at(author, "ForeName"),
-            initials=_at(author, "Initials"),
-            suffix=_at(author, "Suffix"),
-            literal=_at(author, "CollectiveName"),
-            orcid=re.sub(r"^https?://orcid\.org/", "", orcid),
-            affiliations=tuple(place for place in affiliations if place),
-        )
+        yield _author(author)
+
+
+def _author(author: ET.Element) -> Author:
+    affiliations = tuple(_at(place, "Affiliation") for place in author.findall("AffiliationInfo"))
+    orcid = next((_text(name) for name in author.findall("Identifier") if name.get("Source") == "ORCID"), "")
+    return Author(
+        family=_at(author, "LastName"),
+        given=_at(author, "ForeName"),
+        initials=_at(author, "Initials"),
+        suffix=_at(author, "Suffix"),
+        literal=_at(author, "CollectiveName"),
+        orcid=re.sub(r"^https?://orcid\.org/", "", orcid),
+        affiliations=tuple(place for place in affiliations if place),
+    )
+
+
+def _person(person: ET.Element) -> str:
+    """A person the article is about, as PubMed writes it: ``Lederberg J``."""
+    return " ".join(part for part in (_at(person, "LastName"), _at(person, "Initials")) if part)
+
+
+def _substance(chemical: ET.Element) -> str:
+    """A substance as PubMed writes it: ``9001-31-4 (Fibrin)``."""
+    return f"{_at(chemical, 'RegistryNumber')} ({_at(chemical, 'NameOfSubstance')})"
 
 
 def _authors_are_cut(citation: ET.Element) -> bool:
@@ -221,6 +259,14 @@ def _journal_date(date: ET.Element | None) -> str:
         _at(date, "Day").lstrip("0"),
     )
     return " ".join(part for part in parts if part)
+
+
+def _history(article: ET.Element, status: str) -> datetime.date | None:
+    """The day of one step of PubMed's own work on the record."""
+    for step in _each(article, "PubmedData/History/PubMedPubDate"):
+        if step.get("PubStatus") == status:
+            return _day(step)
+    return None
 
 
 def _day(date: ET.Element | None) -> datetime.date | None:
