@@ -121,6 +121,30 @@ def test_a_small_trial_from_command_to_files(tmp_path: Path, capsys):
         assert f'id="observation-{row["observation_id"]}"' in page
 
 
+def test_a_scenario_with_arms_runs_to_files(tmp_path: Path, capsys):
+    source, target = tmp_path / "mine.yaml", tmp_path / "result"
+    source.write_text(
+        "arms: [{regimen: HN2301 4 mg x 3 every 3 d, label: a}, {regimen: rituximab 1000 mg, label: b}]\n"
+        "n_patients: 5\ndays: 30\nobservables: [b_cells_blood]\nendpoints: [b_cells_nadir]\n"
+    )
+    assert run(("run", str(source), "--out", str(target))) == 0
+    assert "Lowest B-cell count in blood" in capsys.readouterr().out
+    assert set(pd.read_parquet(target / "trajectories.parquet")["observable"]) == {"b_cells_blood"}
+    assert list(pd.read_parquet(target / "endpoints.parquet").columns) == ["arm", "patient", "b_cells_nadir"]
+    assert json.loads((target / "summary.json").read_text())["asked"]["n_patients"] == 5
+
+
+@pytest.mark.usefixtures("small")
+def test_a_scenario_with_a_study_is_a_trial(tmp_path: Path, capsys):
+    source, target = tmp_path / "mine.yaml", tmp_path / "result"
+    source.write_text("study: hn2301\nn_patients: 6\ninterval_days: 2\nintervals: [1, 2]\n")
+    assert run(("run", str(source), "--out", str(target), "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["interval_days"] == 2
+    assert {row["interval_days"] for row in found["intervals"]} == {1, 2}
+    assert tuple(sorted(path.name for path in target.iterdir())) == FILES
+
+
 @pytest.mark.usefixtures("small")
 def test_the_same_trial_gives_the_same_bytes_with_one_and_two_threads(tmp_path: Path, capsys):
     for threads in ("1", "2"):

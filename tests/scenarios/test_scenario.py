@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from vivocart.ground.errors import InputError
 from vivocart.ground.tables import parse_document
 from vivocart.scenarios.scenario import ArmRequest, Scenario, parse_arm, read_scenario
+from vivocart.trials.protocol import load_study
 
 
 def test_yaml_round_trip(tmp_path: Path):
@@ -22,11 +23,10 @@ def test_yaml_round_trip(tmp_path: Path):
 @given(
     st.integers(1, 10**6),
     st.integers(0, 2**60),
-    st.floats(0.1, 1000),
     st.lists(st.floats(0.5, 30), unique=True).map(sorted),
 )
-def test_every_scenario_survives_yaml(n: int, seed: int, days: float, intervals: list[float]):
-    asked = Scenario(study="hn2301", n_patients=n, seed=seed, days=days, intervals=tuple(intervals))
+def test_every_scenario_survives_yaml(n: int, seed: int, intervals: list[float]):
+    asked = Scenario(study="hn2301", n_patients=n, seed=seed, intervals=tuple(intervals))
     assert parse_document(asked.to_yaml(), Scenario, name="test") == asked
 
 
@@ -52,6 +52,8 @@ def test_an_arm_with_and_without_a_name():
         ),
         ("study: hn2301\nseed: -1", "seed: "),
         ("study: hn2301\ndays: .nan", "days: "),
+        ("study: hn2301\ndays: 90", "days: a study's protocol says it; take the key out"),
+        ("arms: [{regimen: HN2301 4 mg}]\ninterval_days: 3", "interval_days: the regimen's sentence says it"),
         ("study: hn2301\nintervals: [3, 2]", "intervals: write the intervals in ascending order"),
         ("n_patients: 5", "name either a study or at least one arm"),
         ("study: hn2301\narms: [{regimen: HN2301 4 mg}]", "name either a study or at least one arm"),
@@ -80,3 +82,12 @@ def test_a_missing_file():
 def test_an_arm_without_a_regimen(text: str):
     with pytest.raises(InputError, match="arm '"):
         parse_arm(text)
+
+
+def test_intervals_of_a_scenario_replace_those_of_the_study():
+    study = Scenario(study="hn2301", interval_days=2, intervals=(1, 4)).protocol()
+    assert study.interval_scenarios_days == (1, 2, 4)
+    assert study.default_interval_days == 2
+    assert Scenario(study="hn2301").protocol() == load_study("hn2301")
+    with pytest.raises(InputError, match="intervals: LUNAR fixes its interval"):
+        Scenario(study="lunar", intervals=(1, 2)).protocol()

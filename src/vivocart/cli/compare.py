@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vivocart.decisions.compare import Comparison
+    from vivocart.scenarios.scenario import Scenario
 
 
 @click.command(
@@ -68,42 +69,75 @@ def compare(
 
     FILE receives the endpoints, a row for each arm and patient.
     """
-    from vivocart.decisions.compare import compare as run
-    from vivocart.model.load import load_model
-    from vivocart.patients.population import VirtualPopulation
+    from vivocart.ground.errors import InputError
     from vivocart.scenarios.files import replace_file, require_writable
-    from vivocart.scenarios.scenario import parse_arm
-    from vivocart.scenarios.summary import endpoint_table
+    from vivocart.scenarios.scenario import Scenario, parse_arm
 
-    asked = [parse_arm(text) for text in arms]
-    regimens = {request.name: request.parsed() for request in asked}
-    if len(regimens) < len(arms):
-        raise click.UsageError("two arms bear the same name; write 'LABEL: ' before one of them")
+    asked = tuple(parse_arm(text) for text in arms)
+    if len({arm.name for arm in asked}) < len(asked):
+        raise InputError(
+            "two arms bear the same name", where="--arm", mend="write 'LABEL: ' before one of them"
+        )
+    scenario = Scenario(arms=asked, n_patients=n_patients, seed=seed, days=days)
     if out is not None:
         require_writable(out.absolute().parent)
-    model = load_model()
-    patients = VirtualPopulation.sample(model, n_patients=n_patients, seed=seed)
-    with progress("simulating", quiet=quiet or as_json) as (on_progress, _):
-        compared = run(model, regimens, patients, days=days, threads=threads, on_progress=on_progress)
-    tables = {label: endpoint_table(_of_arm(compared, label)) for label in regimens}
+    compared = compared_arms(scenario, threads=threads, quiet=quiet or as_json)
     if out is not None:
         with replace_file(out) as partial:
             compared.endpoints.reset_index().to_parquet(partial, index=False)
+    print_comparison(compared, scenario, out, as_json=as_json, quiet=quiet)
+
+
+def compared_arms(scenario: Scenario, *, threads: int | None, quiet: bool) -> Comparison:
+    """The arms of a scenario in the same virtual patients, with progress."""
+    from vivocart.decisions.compare import compare as run
+    from vivocart.model.load import load_model
+    from vivocart.patients.population import VirtualPopulation
+
+    regimens = {arm.name: arm.parsed() for arm in scenario.arms}
+    model = load_model()
+    patients = VirtualPopulation.sample(model, n_patients=scenario.n_patients, seed=scenario.seed)
+    with progress("simulating", quiet=quiet) as (on_progress, _):
+        return run(
+            model,
+            regimens,
+            patients,
+            days=scenario.length_days,
+            endpoint_ids=scenario.endpoints or None,
+            threads=threads,
+            on_progress=on_progress,
+        )
+
+
+def comparison_data(compared: Comparison, scenario: Scenario) -> dict[str, Any]:
+    """A comparison as plain data: what was asked, endpoints of each arm, failures, provenance."""
+    from vivocart.scenarios.summary import endpoint_table, records
+
+    return {
+        "purpose": "for research, not for treatment decisions",
+        "asked": scenario.as_dict(),
+        "arms": {arm: records(endpoint_table(_of_arm(compared, arm))) for arm in compared.arms},
+        "failures": records(compared.failures),
+        "provenance": compared.provenance.as_dict(),
+    }
+
+
+def print_comparison(
+    compared: Comparison, scenario: Scenario, out: Path | None, *, as_json: bool, quiet: bool
+) -> None:
+    """Endpoints of the arms side by side, or everything as one JSON object."""
+    from vivocart.scenarios.summary import endpoint_table
+
     if as_json:
-        print_json(
-            {
-                "purpose": "for research, not for treatment decisions",
-                "arms": {label: table.to_dict(orient="records") for label, table in tables.items()},
-                "provenance": compared.provenance.as_dict(),
-                "out": str(out) if out is not None else None,
-            }
-        )
+        print_json(comparison_data(compared, scenario) | {"out": str(out) if out is not None else None})
     elif not quiet:
-        print_endpoints(
-            f"{n_patients} virtual patients, the same in each arm, {days:g} d: median (5 to 95 %)", tables
-        )
+        tables = {arm: endpoint_table(_of_arm(compared, arm)) for arm in compared.arms}
+        head = f"{scenario.n_patients} virtual patients, the same in each arm, {scenario.length_days:g} d"
+        print_endpoints(f"{head}: median (5 to 95 %)", tables)
+        if len(compared.failures):
+            click.echo(f"{len(compared.failures)} patients failed and stand in no statistic: see --json")
         if out is not None:
-            click.echo(f"Endpoints: {out}")
+            click.echo(f"Written: {out}")
 
 
 def _of_arm(compared: Comparison, arm: str) -> pd.DataFrame:

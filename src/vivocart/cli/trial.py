@@ -20,6 +20,7 @@ from vivocart.cli.progress import progress
 
 if TYPE_CHECKING:
     from vivocart.scenarios.result import TrialResult
+    from vivocart.trials.protocol import Study
 
 
 @click.command(
@@ -62,15 +63,39 @@ def trial(
 ) -> None:
     """Simulate STUDY in virtual patients and write the report.
 
-    STUDY is the id of a study, such as hn2301. DIR receives report.html (one file, opens offline), summary.json,
-    endpoints.parquet, trajectories.parquet and provenance.json. The same command and seed give the same numbers.
+    STUDY is the id of a study, such as hn2301, or a study's YAML file. DIR receives report.html (one file, opens
+    offline), summary.json, endpoints.parquet, trajectories.parquet and provenance.json. The same command and seed give
+    the same numbers.
     """
+    deliver_trial(
+        study,
+        out or Path("results") / Path(study).stem,
+        n_patients=n_patients,
+        seed=seed,
+        interval_days=interval_days,
+        threads=threads,
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def deliver_trial(
+    study: str | Study,
+    folder: Path,
+    *,
+    n_patients: int | None,
+    seed: int,
+    interval_days: float | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run the main job with progress, write its files into ``folder``, print what was asked for."""
     from vivocart.report.write import write_trial
     from vivocart.scenarios.files import require_writable
     from vivocart.scenarios.summary import summary
     from vivocart.scenarios.trial import run_trial
 
-    folder = out or Path("results") / study
     require_writable(folder)
     with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
         result = run_trial(

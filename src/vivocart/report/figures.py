@@ -87,7 +87,7 @@ def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
     axes.set_xlim(-8, float(days.max()) + 14)
     axes.set_xticks(shown)
     axes.set_ylim(0, top)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.grid(axis="y")
     frame(axes, "SLEDAI-2K, points", arm, result.interval_days)
     for mark in marks_for(result.comparison, "sledai", arm):
@@ -125,6 +125,7 @@ def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
     label = in_print(rows[0]["label"])
     factor, unit = as_printed(endpoint, label, rows[0]["unit"])
     canvas = canvas_of()
+    canvas.subplots_adjust(top=0.91)
     axes = canvas.subplots()
     said: list[str] = []
     for index, arm in enumerate(result.arms):

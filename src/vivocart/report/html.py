@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from vivocart.report.figures import figures
 from vivocart.report.palette import theme_css
-from vivocart.report.spelling import exact, in_print, number, unit_words
+from vivocart.report.spelling import exact, in_print, number, percent, unit_words
 from vivocart.report.tables import (
     assumption_rows,
     comparison_rows,
@@ -93,6 +93,7 @@ def _environment() -> jinja2.Environment:
         "groupby_in_order": _in_order,
         "in_print": in_print,
         "number": number,
+        "percent": percent,
         "unit": unit_words,
     }
     environment.filters.update(printed)

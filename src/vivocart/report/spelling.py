@@ -31,6 +31,11 @@ def number(value: float | None) -> str:
     return f"{value:.{digits}f}"
 
 
+def percent(share: float) -> str:
+    """A share in percent, without the sign; a tiny one says so instead of listing zeros."""
+    return "<0.1" if 0 < share < 0.001 else number(PERCENT * share)
+
+
 def exact(value: float) -> str:
     """A parameter's value with four significant digits."""
     return f"{value:.4g}"
@@ -52,14 +57,10 @@ def as_printed(endpoint: str, label: str, unit: str) -> tuple[float, str]:
 def summary_cell(row: Mapping[str, Any]) -> str:
     """One endpoint of one arm: median (5 to 95 % of patients), or the share of patients for a flag."""
     if row["is_flag"]:
-        return f"{number(100 * row['mean'])} % of patients"
+        return f"{percent(row['mean'])} % of patients"
     if math.isnan(row["median"]):
         return "–"
     factor, _ = as_printed(row["endpoint"], row["label"], row["unit"])
-    middle, low, high = (_shown(factor, row[name]) for name in ("median", "q05", "q95"))
+    shown = percent if factor == PERCENT else number
+    middle, low, high = (shown(row[name]) for name in ("median", "q05", "q95"))
     return f"{middle} ({low} to {high})"
-
-
-def _shown(factor: float, value: float) -> str:
-    """A share below a tenth of a percent says so instead of listing zeros."""
-    return "<0.1" if factor == PERCENT and 0 < factor * value < 0.1 else number(factor * value)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vivocart.report.drawing import infusion_words
-from vivocart.report.spelling import as_printed, in_print, number, summary_cell
+from vivocart.report.spelling import as_printed, in_print, number, percent, summary_cell
 from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
 from vivocart.scenarios.summary import kinds
 
@@ -98,14 +98,11 @@ def _arm_sentences(arm: ArmResult, endpoints: pd.DataFrame) -> str:
     table = endpoints.set_index("endpoint")
     rows: dict[str, dict[str, Any]] = {str(name): table.loc[name].to_dict() for name in table.index}
 
-    def said(endpoint: str, template: str, scale: float = 1.0) -> str | None:
+    def said(endpoint: str, template: str, shown: Callable[[float], str] = number) -> str | None:
         row = rows.get(endpoint)
         if row is None or math.isnan(row["median"]) or row["q95"] == 0:
             return None
-        values = {
-            key: number(row[name] * scale) for key, name in (("m", "median"), ("a", "q05"), ("b", "q95"))
-        }
-        return template.format(**values)
+        return template.format(m=shown(row["median"]), a=shown(row["q05"]), b=shown(row["q95"]))
 
     n = len(arm.endpoints) - len(arm.failures)
     opening = f"**{arm.label}** ({infusion_words(arm)}; {n:,} virtual patients): "
@@ -121,7 +118,7 @@ def _arm_sentences(arm: ArmResult, endpoints: pd.DataFrame) -> str:
         said(
             "b_cells_tissue_nadir",
             "**{m} %** of B cells in lymphoid tissue are left at the lowest point ({a} to {b})",
-            100,
+            percent,
         ),
     ]
     text = opening + "; ".join(cell for cell in cells if cell) + "."
@@ -144,8 +141,8 @@ def _safety_sentence(arm: ArmResult) -> str:
     if "crs_grade_max" not in arm.endpoints:
         return ""
     grades = arm.endpoints["crs_grade_max"].dropna().to_numpy()
-    any_grade, severe = 100 * float((grades >= 1).mean()), 100 * float((grades >= 3).mean())
-    return f"Cytokine release syndrome: **{number(any_grade)} %** of any grade, {number(severe)} % grade 3 or higher."
+    any_grade, severe = percent(float((grades >= 1).mean())), percent(float((grades >= 3).mean()))
+    return f"Cytokine release syndrome: **{any_grade} %** of any grade, {severe} % grade 3 or higher."
 
 
 def _resting_on(result: TrialResult) -> str:
@@ -165,7 +162,6 @@ def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
         f"Of {len(predicted)} published observations that the model can show **{inside}** {verb} inside the central 90 % of "
         "simulated cohorts of the same size"
     )
-    if not outside:
-        return f"{text}."
     named = "; ".join(f"{in_print(row.label)} ({row.arm})" for row in outside)
-    return f"{text}; outside: {named}."
+    outside_words = f"; outside: {named}" if outside else ""
+    return f"{text}{outside_words}. Constants were set with these observations in view, so this is no independent test."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,15 @@ def endpoint_frame(result: TrialResult) -> pd.DataFrame:
 
 
 def band_frame(result: TrialResult) -> pd.DataFrame:
+    """Quantile bands of every arm, as :func:`long_bands` writes them."""
+    return long_bands({arm.label: arm.bands for arm in result.arms})
+
+
+def long_bands(bands: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     """Quantile bands in long form: ``arm, observable, unit, time_days, q05, q25, q50, q75, q95``."""
     import pandas as pd
 
-    parts = [_bands(arm.label, arm.bands, str(name)) for arm in result.arms for name in arm.bands.data_vars]
+    parts = [_bands(arm, of_arm, str(name)) for arm, of_arm in bands.items() for name in of_arm.data_vars]
     return pd.concat(parts, ignore_index=True)
 
 

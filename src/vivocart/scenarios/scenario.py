@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from vivocart.ground.errors import InputError
 from vivocart.ground.tables import Document, read_document
 from vivocart.therapies.regimen import Regimen
+from vivocart.trials.protocol import Study, load_study
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -52,23 +53,21 @@ class Scenario(Document):
     ----------
     n_patients, seed
         Virtual patients in each arm, the same ones, and the seed of every random number.
-    days
-        Length of the simulation; the study's follow-up, or 180 days, unless given.
-    interval_days
-        Interval between infusions where the study did not publish it; the study's default scenario unless given.
-    intervals
-        Intervals to compare, ascending; the study's own scenarios unless given.
-    observables, endpoints
-        What to keep and to compute; all unless given.
+    interval_days, intervals
+        With a study that did not publish its interval: the one used, and those compared, ascending; the study's own
+        scenarios unless given.
+    days, observables, endpoints
+        With arms: length of the simulation, and what to keep and to compute; 180 days and everything unless given. A
+        study's protocol says these itself.
     """
 
     study: str | None = None
     arms: tuple[ArmRequest, ...] = ()
     n_patients: int = Field(default=1000, ge=1)
     seed: int = Field(default=1, ge=0)
-    days: Positive | None = None
     interval_days: Positive | None = None
     intervals: Annotated[tuple[Positive, ...], AfterValidator(_ascending)] = ()
+    days: Positive | None = None
     observables: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
 
@@ -79,7 +78,36 @@ class Scenario(Document):
         names = [arm.name for arm in self.arms]
         if len(set(names)) < len(names):
             raise ValueError("two arms bear the same name: give one of them a label")
+        unread = ("days", "observables", "endpoints") if self.study else ("interval_days", "intervals")
+        for name in unread:
+            if getattr(self, name):
+                kind = "a study's protocol" if self.study else "the regimen's sentence"
+                raise ValueError(f"{name}: {kind} says it; take the key out")
         return self
+
+    @property
+    def length_days(self) -> float:
+        """Length of the simulation of arms, in days."""
+        return 180.0 if self.days is None else self.days
+
+    def protocol(self) -> Study:
+        """The study that was asked for, with the intervals of this scenario.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such study.
+        InputError
+            If intervals were asked for and the study published its own.
+        """
+        study = load_study(self.study or "")
+        if not self.intervals:
+            return study
+        if study.interval is None:
+            raise InputError(f"{study.id} fixes its interval", where="intervals", mend="take the key out")
+        default = self.interval_days or study.interval.default_days
+        changed = {"scenarios_days": tuple(sorted({*self.intervals, default})), "default_days": default}
+        return study.model_copy(update={"interval": study.interval.model_copy(update=changed)})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data that asks for the same again; what was left at its default is named too."""
