@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import final
@@ -16,8 +16,8 @@ from vivocart.engine.cache import read_object, write_object
 from vivocart.engine.kernels import KERNELS, plan, write_module
 from vivocart.engine.layout import Layout, lay_out
 from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object, vector_lanes
-from vivocart.engine.program import build_program, states_that_stay_zero
-from vivocart.equations.system import System, symbol
+from vivocart.engine.program import Program, build_program, states_that_stay_zero
+from vivocart.equations.system import Parameter, State, System, symbol
 from vivocart.equations.triggers import Trigger
 from vivocart.ground.errors import UnknownNameError
 
@@ -90,20 +90,12 @@ def compile_system(
     width = lanes or vector_lanes()
     # a host that stops at conditions may change any state
     absent = frozenset[str]() if conditions or system.events else states_that_stay_zero(system, doses_into)
-    key = _key(system, observed, doses_into, (*watched, *amounts), width)
-    stored = read_object(key)
-    if stored is None:
-        if on_compile is not None:
-            on_compile(
-                f"Compiling {len(states)} equations of {system.id or 'the model'} for this machine (once)"
-            )
-        program = build_program(system, tuple(observed.values()), doses_into, watched, amounts, absent)
-        layout = plan(program, width)
-        code = compile_object(write_module(program, layout))
-        write_object(key, dict(zip(Layout._fields[:11], layout[:11], strict=True)), code)
-    else:
-        layout, code = lay_out(stored[0]), stored[1]
-    loaded = load_object(code, KERNELS)
+    key = _key(system, observed, doses_into, (*watched, *amounts), (width, "plain", *sorted(absent)))
+
+    def build() -> Program:
+        return build_program(system, tuple(observed.values()), doses_into, watched, amounts, absent)
+
+    layout, loaded, stored = _code(key, build, width, system, on_compile)
     return CompiledSystem(
         system=system,
         observable_ids=tuple(observed),
@@ -114,9 +106,78 @@ def compile_system(
         layout=layout,
         kernels=Kernels(*loaded.addresses),
         key=key,
-        from_cache=stored is not None,
+        from_cache=stored,
         loaded=loaded,
     )
+
+
+def compile_tangent(
+    system: System,
+    *,
+    observables: Mapping[str, sympy.Expr] | None,
+    dosed: Sequence[str],
+    lanes: int | None,
+    on_compile: Callable[[str], None] | None,
+) -> tuple[CompiledSystem, tuple[str, ...]]:
+    """A system with its derivative in one direction as a system of twice the size, and the ids of its observables.
+
+    Its parameters are those of the system, then the direction along them, then that along all initial values; its
+    observables are those asked for, then their derivatives.
+    """
+    states = system.state_ids
+    observed = dict(observables) if observables is not None else {s: symbol(s) for s in states}
+    width = lanes or vector_lanes()
+    for state in dosed:
+        if state not in states:
+            raise UnknownNameError("state", state, states, where="dosed")
+    key = _key(system, observed, dosed, (), (width, "tangent"))
+
+    def build() -> Program:
+        return build_program(system, tuple(observed.values()), dosed, (), (), tangent=True)
+
+    layout, loaded, stored = _code(key, build, width, system, on_compile)
+    directions = [f"<d {name}>" for name in (*system.parameter_ids, *states)]
+    doubled = replace(
+        system,
+        parameters=(*system.parameters, *(Parameter(id=name, value=0.0) for name in directions)),
+        states=(*system.states, *(State(id=f"<d {s}>", rate=sympy.Integer(0)) for s in states)),
+    )
+    compiled = CompiledSystem(
+        system=doubled,
+        observable_ids=(*observed, *(f"<d {name}>" for name in observed)),
+        dosed=tuple(states.index(s) for s in dosed),
+        kept=tuple(range(2 * len(states))),
+        conditions=(),
+        triggers=(),
+        layout=layout,
+        kernels=Kernels(*loaded.addresses),
+        key=key,
+        from_cache=stored,
+        loaded=loaded,
+    )
+    return compiled, tuple(observed)
+
+
+def _code(
+    key: str,
+    build: Callable[[], Program],
+    lanes: int,
+    system: System,
+    on_compile: Callable[[str], None] | None,
+) -> tuple[Layout, Loaded, bool]:
+    """Layout and machine code under a key, from disk or made now; says whether they came from disk."""
+    stored = read_object(key)
+    if stored is not None:
+        return lay_out(stored[0]), load_object(stored[1], KERNELS), True
+    if on_compile is not None:
+        on_compile(
+            f"Compiling {len(system.states)} equations of {system.id or 'the model'} for this machine (once)"
+        )
+    program = build()
+    layout = plan(program, lanes)
+    code = compile_object(write_module(program, layout))
+    write_object(key, dict(zip(Layout._fields[:11], layout[:11], strict=True)), code)
+    return layout, load_object(code, KERNELS), False
 
 
 @cache
@@ -133,11 +194,11 @@ def _key(
     observables: Mapping[str, sympy.Basic],
     dosed: Sequence[str],
     watched: Sequence[sympy.Basic],
-    lanes: int,
+    kind: Sequence[object],
 ) -> str:
     """A name for what object code depends on."""
     digest = hashlib.sha256()
-    parts: list[object] = [_own_source(), describe_machine(), lanes, system.parameter_ids, tuple(dosed)]
+    parts: list[object] = [_own_source(), describe_machine(), *kind, system.parameter_ids, tuple(dosed)]
     parts += [(s.id, sympy.srepr(s.rate)) for s in system.states]
     parts += [(a.id, sympy.srepr(a.expression)) for a in (*system.start, *system.rules)]
     parts += [(name, sympy.srepr(e)) for name, e in observables.items()]

@@ -86,6 +86,22 @@ def part_of(doses: Doses, first: int, last: int) -> Doses:
     )
 
 
+def repeat_doses(doses: Doses, times: int) -> Doses:
+    """Doses of each patient for so many patients in a row."""
+    counts = np.repeat(np.diff(doses.offsets), times)
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    rows = np.arange(int(offsets[-1])) - np.repeat(
+        offsets[:-1] - np.repeat(doses.offsets[:-1], times), counts
+    )
+    return Doses(
+        offsets=offsets,
+        time=doses.time[rows],
+        duration=doses.duration[rows],
+        state=doses.state[rows],
+        amount=doses.amount[rows],
+    )
+
+
 def append_doses(doses: Doses, patient: Indices, more: Doses) -> Doses:
     """Doses with one more for each of the patients named (each at most once); ``more.offsets`` is not looked at."""
     counts = np.diff(doses.offsets)

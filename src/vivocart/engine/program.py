@@ -16,8 +16,9 @@ import sympy
 from vivocart.engine.graph import COMPARISONS, LOGIC, PARAMETER, STATE, TIME_NODE, Derivatives, Graph
 from vivocart.engine.sparse import Factorization, factorize
 from vivocart.engine.symbols import Reader
+from vivocart.engine.tangent import Tangent
 from vivocart.equations.system import System, symbol
-from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.errors import InputError, UnknownNameError, UnsupportedError
 
 
 @final
@@ -49,13 +50,21 @@ def build_program(
     conditions: Sequence[sympy.Basic],
     amounts: Sequence[sympy.Basic],
     absent: frozenset[str] = frozenset(),
+    *,
+    tangent: bool = False,
 ) -> Program:
-    """The program of a system; states in ``absent`` are zero for good and left out."""
+    """The program of a system; states in ``absent`` are zero for good and left out.
+
+    With ``tangent`` the states are followed by their derivatives in one direction, and the parameters by the direction:
+    first its parts along the parameters, then those along the initial values of all states.
+    """
     graph = Graph()
+    n_parameters = len(system.parameters)
+    n_given = 2 * n_parameters + len(system.states) if tangent else n_parameters
     names: dict[sympy.Basic, int] = {
         symbol(p): graph.make(PARAMETER, value=i) for i, p in enumerate(system.parameter_ids)
     }
-    start = _read_start(graph, system, names)
+    all_start = _read_start(graph, system, names, n_given)
     kept = [i for i, state in enumerate(system.state_ids) if state not in absent]
     position = {system.state_ids[i]: place for place, i in enumerate(kept)}
     names |= {symbol(state): graph.make(STATE, value=i) for state, i in position.items()}
@@ -64,11 +73,22 @@ def build_program(
     modes: dict[int, sympy.Basic] = {}
     held = Reader(graph, dict(names), rules, modes)
     true = Reader(graph, dict(names), rules)
+    start = tuple(all_start[i] for i in kept)
     rates = tuple(held.read(system.states[i].rate) for i in kept)
+    observed = tuple(true.read(o) for o in observables)
+    if tangent:
+        derive = Tangent(graph, len(kept), n_parameters)
+        own = [graph.make(PARAMETER, value=2 * n_parameters + i) for i in kept]
+        initial = [graph.add(d, o) for d, o in zip(derive.of_all(start), own, strict=True)]
+        start, rates = (*start, *initial), (*rates, *derive.of_all(rates))
+        observed = (*observed, *derive.of_all(observed))
+        if modes:
+            raise UnsupportedError(
+                "sensitivities across a condition in the rates", str(next(iter(modes.values())))
+            )
     matrix, slopes = _derivatives(graph, rates)
     relations = tuple(true.read(relation) for relation in modes.values())
     watched = tuple(true.read(c) for c in conditions)
-    observed = tuple(true.read(o) for o in observables)
     given = tuple(true.read(a) for a in amounts)
     for state in dosed:
         if state not in position:
@@ -76,7 +96,7 @@ def build_program(
     moving = [*rates, *matrix.values(), *slopes.values(), *observed, *relations, *watched, *given]
     return Program(
         graph=graph,
-        start=tuple(start[i] for i in kept),
+        start=start,
         rates=rates,
         minus_matrix=matrix,
         time_slopes=slopes,
@@ -87,9 +107,9 @@ def build_program(
         time_boundaries=_time_boundaries(graph, [*relations, *watched]),
         constants=_constants_read(graph, moving),
         dosed=tuple(position[s] for s in dosed),
-        kept=tuple(kept),
-        factorization=factorize(matrix, len(kept)),
-        n_parameters=len(system.parameters),
+        kept=(*kept, *(len(system.states) + i for i in kept)) if tangent else tuple(kept),
+        factorization=factorize(matrix, len(rates)),
+        n_parameters=n_given,
     )
 
 
@@ -119,12 +139,14 @@ def states_that_stay_zero(system: System, dosed: Sequence[str]) -> frozenset[str
     return frozenset(absent)
 
 
-def _read_start(graph: Graph, system: System, names: dict[sympy.Basic, int]) -> tuple[int, ...]:
+def _read_start(
+    graph: Graph, system: System, names: dict[sympy.Basic, int], start_time: int
+) -> tuple[int, ...]:
     """Initial values in order of states; derived constants are added to ``names``."""
     states = set(system.state_ids)
     initial: dict[str, int] = {}
     # the start time is one more number of the patient
-    reader = Reader(graph, dict(names), time=graph.make(PARAMETER, value=len(system.parameters)))
+    reader = Reader(graph, dict(names), time=graph.make(PARAMETER, value=start_time))
     for entry in system.start:
         node = reader.read(entry.expression)
         reader.names[symbol(entry.id)] = node
