@@ -101,11 +101,9 @@ def test_each_changed_quantity_is_found_where_it_is_used_and_nowhere_else():
             continue
         altered = dict(quantities()) | {name: row.model_copy(update={"value": row.value * 1.2})}
         found = {re.split("[:,]", issue.message)[0] for issue in check_uses(uses, altered, records())}
+        other_columns = re.compile(rf"(lower|upper|spread|n)\({name}\)")
         used = {
-            use.number.id
-            for use in uses
-            if re.search(rf"(?<![(\w]){name}\b(?!\))|(log|mean)\([^)]*\b{name}\b", use.formula)
-            and not use.formula.startswith(("lower(", "upper(", "n("))
+            use.number.id for use in uses if name in re.findall(r"\w+", other_columns.sub("", use.formula))
         }
         assert found == used, name
 

@@ -90,3 +90,21 @@ def quantity(quantity_id: str) -> Quantity:
         return quantities()[quantity_id]
     except KeyError:
         raise UnknownNameError("quantity", quantity_id, quantities()) from None
+
+
+def find_record(name: str) -> Record:
+    """The shipped record with this id, PMID (``40961420`` or ``PMID 40961420``), PMCID or DOI.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest three ids.
+    """
+    wanted = name.strip().casefold().removeprefix("pmid").removeprefix("doi").strip(" :")
+    wanted = (
+        wanted.removeprefix("https://doi.org/").removeprefix("https://pubmed.ncbi.nlm.nih.gov/").rstrip("/")
+    )
+    for entry in records().values():
+        if wanted and wanted in (entry.id, entry.pmid, entry.pmcid.casefold(), entry.doi.casefold()):
+            return entry
+    raise UnknownNameError("record", name, records())

@@ -43,6 +43,8 @@ _SPELLING = {
     "L": "liter",
     "mL": "milliliter",
     "mL/h": "milliliter / hour",
+    "L/m2": "liter / meter ** 2",
+    "L/m2/d": "liter / meter ** 2 / day",
     "mL/m2": "milliliter / meter ** 2",
     "mL/m2/d": "milliliter / meter ** 2 / day",
     "L/kg": "liter / kilogram",

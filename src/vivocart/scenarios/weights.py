@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,32 @@ def parameter_weights(setting: Setting, regimen: Regimen, *, n_patients: int, ti
         Columns ``parameter_id, kind, value, unit, note, weight, weight_endpoint``; the weight is missing where no
         uncertainty is stated. ``attrs["weight_meaning"]`` says how it was computed.
     """
+    shifts = parameter_shifts(setting, regimen, n_patients=n_patients, tick=tick)
+    return _table(setting.model, {str(name): shifts.loc[name].to_numpy(dtype=float) for name in shifts.index})
+
+
+def parameter_shifts(
+    setting: Setting,
+    regimen: Regimen,
+    *,
+    n_patients: int,
+    tick: Tick,
+    names: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """How far each headline endpoint moves with each parameter, in standard deviations between patients.
+
+    Parameters
+    ----------
+    regimen, n_patients
+        As for :func:`parameter_weights`.
+    names
+        Parameters to move; every one whose uncertainty is stated when left out. Those without are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each parameter that was moved, a column for each of :data:`HEADLINE`.
+    """
     model = setting.model
     base = setting.patients(0, n_patients)
     reference = _headline(setting, regimen, base)
@@ -56,8 +82,7 @@ def parameter_weights(setting: Setting, regimen: Regimen, *, n_patients: int, ti
     scale = reference.std(axis=0)
     moved: dict[tuple[str, int], Mapping[str, np.ndarray]] = {
         (name, sign): {name: _shifted(model, base, name, sign)}
-        for name in model.parameters
-        if _is_uncertain(model, name)
+        for name in _uncertain(model, names)
         for sign in (-1, 1)
     }
     shifts: dict[str, np.ndarray] = {}
@@ -73,12 +98,19 @@ def parameter_weights(setting: Setting, regimen: Regimen, *, n_patients: int, ti
             )
             shifts[name] = np.maximum(shifts.get(name, np.zeros(len(HEADLINE))), change)
         tick(n_patients * len(chosen))
-    return _table(model, shifts)
+    return pd.DataFrame.from_dict(shifts, orient="index", columns=list(HEADLINE))
 
 
-def n_simulated(model: Model, n_patients: int) -> int:
-    """Patients that :func:`parameter_weights` simulates."""
-    return n_patients * (1 + 2 * sum(_is_uncertain(model, name) for name in model.parameters))
+def n_simulated(model: Model, n_patients: int, names: Collection[str] | None = None) -> int:
+    """Patients that :func:`parameter_weights` simulates, or :func:`parameter_shifts` of these ``names``."""
+    return n_patients * (1 + 2 * len(_uncertain(model, names)))
+
+
+def _uncertain(model: Model, names: Collection[str] | None) -> list[str]:
+    """Parameters to move, in the order of the model."""
+    return [
+        name for name in model.parameters if (names is None or name in names) and _is_uncertain(model, name)
+    ]
 
 
 def _is_uncertain(model: Model, name: str) -> bool:
@@ -135,8 +167,12 @@ def _table(model: Model, shifts: Mapping[str, np.ndarray]) -> pd.DataFrame:
     for name, row in model.parameters.items():
         found = shifts.get(name)
         rows.append(
-            {"parameter_id": name, "kind": row.kind, "value": row.value, "unit": row.unit, "note": row.note}
-            | {
+            {
+                "parameter_id": name,
+                "kind": row.kind,
+                "value": row.value,
+                "unit": row.unit,
+                "note": row.note,
                 "weight": float(np.nanmax(found)) if found is not None else np.nan,
                 "weight_endpoint": HEADLINE[int(np.nanargmax(found))] if found is not None else "",
             }

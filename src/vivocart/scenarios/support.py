@@ -1,0 +1,118 @@
+"""What the shipped numbers rest on: every parameter and observation with its use, and how well all are covered."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import final
+
+from vivocart.calibration.observations import Observation
+from vivocart.evidence.coverage import Coverage
+from vivocart.evidence.library import quantities, records
+from vivocart.evidence.uses import Number, Owner, Part, Use, check_uses, use_rows, uses_coverage, uses_of
+from vivocart.ground.tables import Issue, parse_rows, read_text
+from vivocart.model.flatten import read_sources
+from vivocart.model.rows import ParameterRow
+
+PARAMETERS_FILE, OBSERVATIONS_FILE = "parameters.csv", "observations.csv"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """Uses of the numbers that ship, and what is wrong with them; ``issues`` is empty when all follow."""
+
+    uses: tuple[Use, ...]
+    issues: tuple[Issue, ...]
+
+    def coverage(self, owner: Owner | None = None) -> Coverage:
+        """Parameters, observations or both by state."""
+        return uses_coverage(self.uses, quantities(), owner)
+
+
+def check_support(parameters: Path | None = None, observations: Path | None = None) -> Support:
+    """Every use of the shipped tables, or of tables with the same columns, recomputed.
+
+    Parameters
+    ----------
+    parameters, observations
+        Files to read instead of the shipped ``parameters.csv`` and ``observations.csv``.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read at all, or ``uses.csv`` is malformed.
+    """
+    parameter_text = read_sources().tables[PARAMETERS_FILE] if parameters is None else read_text(parameters)
+    observation_text = read_text(observations or files("vivocart.calibration") / OBSERVATIONS_FILE)
+    parameter_name = PARAMETERS_FILE if parameters is None else str(parameters)
+    observation_name = OBSERVATIONS_FILE if observations is None else str(observations)
+    rows, unread = parse_rows(parameter_text, ParameterRow, name=parameter_name)
+    seen, also_unread = parse_rows(observation_text, Observation, name=observation_name)
+    numbers = [
+        *_parameter_numbers(rows, parameter_name, parameter_text),
+        *_observation_numbers(seen, observation_name, observation_text),
+    ]
+    uses, issues = uses_of(numbers, use_rows())
+    found = (*unread, *also_unread, *issues, *check_uses(uses, quantities(), records()))
+    return Support(uses=uses, issues=found)
+
+
+@functools.cache
+def shipped_support() -> Support:
+    """Uses of the shipped parameters and observations."""
+    return check_support()
+
+
+def _parameter_numbers(rows: Sequence[ParameterRow], file: str, text: str) -> Iterator[Number]:
+    places = _places(text)
+    for row in rows:
+        yield Number(
+            owner="parameter",
+            id=row.id,
+            value=row.value,
+            unit=row.unit,
+            quantity_ids=row.quantity_ids,
+            kind=row.kind,
+            note=row.note,
+            file=file,
+            row=places.get(row.id),
+        )
+
+
+def _observation_numbers(rows: Sequence[Observation], file: str, text: str) -> Iterator[Number]:
+    places = _places(text)
+    for row in rows:
+        parts: dict[Part, float | None] = {
+            "value": row.value,
+            "lower": row.lower,
+            "upper": row.upper,
+            "n": row.n,
+            "time_days": row.time_days,
+        }
+        for part, value in parts.items():
+            if value is not None:
+                yield Number(
+                    owner="observation",
+                    id=row.id,
+                    part=part,
+                    value=value,
+                    unit=row.unit,
+                    quantity_ids=(row.quantity_id,) if row.quantity_id else (),
+                    trust=row.trust,
+                    record_id=row.record_id,
+                    note=row.note,
+                    file=file,
+                    row=places.get(row.id),
+                )
+
+
+def _places(text: str) -> dict[str, int]:
+    """Row of each id, as a spreadsheet counts."""
+    places: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        places.setdefault(line.split(",", 1)[0].strip(), number)
+    return places
