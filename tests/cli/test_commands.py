@@ -105,22 +105,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(trial, name, count)
 
 
-@pytest.mark.usefixtures("small")
-def test_a_small_trial_from_command_to_files(tmp_path: Path, capsys):
-    target = tmp_path / "result"
-    assert run(("trial", "hn2301", "--patients", "12", "--out", str(target))) == 0
-    text = capsys.readouterr().out
-    assert "For research, not for treatment decisions." in text
-    assert f"Report: {target / 'report.html'}" in text.replace("\n", "")
-    assert tuple(sorted(path.name for path in target.iterdir())) == FILES
-    page = (target / "report.html").read_text(encoding="utf-8")
-    assert "For research, not for treatment decisions." in page
-    summary = json.loads((target / "summary.json").read_text(encoding="utf-8"))
-    assert [arm["n_patients"] for arm in summary["arms"]] == [12, 12]
-    for row in summary["comparison"]:
-        assert f'id="observation-{row["observation_id"]}"' in page
-
-
 def test_a_scenario_with_arms_runs_to_files(tmp_path: Path, capsys):
     source, target = tmp_path / "mine.yaml", tmp_path / "result"
     source.write_text(
@@ -134,34 +118,48 @@ def test_a_scenario_with_arms_runs_to_files(tmp_path: Path, capsys):
     assert json.loads((target / "summary.json").read_text())["asked"]["n_patients"] == 5
 
 
-@pytest.mark.usefixtures("small")
-def test_a_scenario_with_a_study_is_a_trial(tmp_path: Path, capsys):
-    source, target = tmp_path / "mine.yaml", tmp_path / "result"
-    source.write_text("study: hn2301\nn_patients: 6\ninterval_days: 2\nintervals: [1, 2]\n")
-    assert run(("run", str(source), "--out", str(target), "--json")) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["interval_days"] == 2
-    assert {row["interval_days"] for row in found["intervals"]} == {1, 2}
-    assert tuple(sorted(path.name for path in target.iterdir())) == FILES
+def test_a_scenario_with_a_study_is_a_trial(tmp_path: Path, monkeypatch):
+    from vivocart.cli import run as module
+
+    seen = {}
+    monkeypatch.setattr(
+        module, "deliver_trial", lambda study, folder, **asked: seen.update(asked, study=study, folder=folder)
+    )
+    source = tmp_path / "mine.yaml"
+    source.write_text("study: hn2301\nn_patients: 6\nseed: 4\ninterval_days: 2\nintervals: [1, 2]\n")
+    assert run(("run", str(source), "--threads", "1")) == 0
+    assert seen["study"].interval_scenarios_days == (1, 2)
+    assert (seen["n_patients"], seen["seed"], seen["interval_days"], seen["threads"]) == (6, 4, 2, 1)
+    assert seen["folder"] == Path("results/mine")
 
 
 @pytest.mark.usefixtures("small")
-def test_the_same_trial_gives_the_same_bytes_with_one_and_two_threads(tmp_path: Path, capsys):
+def test_a_trial_from_command_to_files_is_the_same_with_one_and_two_threads(tmp_path: Path, capsys):
     for threads in ("1", "2"):
-        arguments = (
-            "--patients",
-            "9",
-            "--seed",
-            "7",
-            "--threads",
-            threads,
-            "--out",
-            str(tmp_path / threads),
-            "--json",
-        )
+        arguments = ("--patients", "9", "--seed", "7", "--threads", threads, "--out", str(tmp_path / threads))
         assert run(("trial", "hn2301", *arguments)) == 0
-        captured = capsys.readouterr()
-        assert captured.out == (tmp_path / threads / "summary.json").read_text(encoding="utf-8")
-        assert captured.err == ""
+    text = capsys.readouterr().out
+    assert "For research, not for treatment decisions." in text
+    assert f"Report: {tmp_path / '1' / 'report.html'}" in text.replace("\n", "")
+    assert tuple(sorted(path.name for path in (tmp_path / "1").iterdir())) == FILES
     for name in FILES:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+    page = (tmp_path / "1" / "report.html").read_text(encoding="utf-8")
+    summary = json.loads((tmp_path / "1" / "summary.json").read_text(encoding="utf-8"))
+    assert [arm["n_patients"] for arm in summary["arms"]] == [9, 9]
+    assert "For research, not for treatment decisions." in page
+    for row in summary["comparison"]:
+        assert f'id="observation-{row["observation_id"]}"' in page
+
+
+def test_a_trial_as_json_prints_the_summary_and_nothing_else(tmp_path: Path, capsys, monkeypatch):
+    from vivocart.report import write
+    from vivocart.scenarios import summary, trial
+
+    monkeypatch.setattr(trial, "run_trial", lambda *_, **__: None)
+    monkeypatch.setattr(write, "write_trial", lambda *_: None)
+    monkeypatch.setattr(summary, "summary", lambda _: {"study": "hn2301"})
+    assert run(("trial", "hn2301", "--json", "--out", str(tmp_path / "r"))) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"study": "hn2301"}
+    assert captured.err == ""

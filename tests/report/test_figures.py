@@ -61,6 +61,14 @@ def test_an_observable_that_was_not_kept_has_no_figure(trial_result: TrialResult
     assert "crp" not in {figure.id for figure in figures(dataclasses.replace(trial_result, arms=arms))}
 
 
+def test_an_observable_that_is_zero_throughout_has_no_figure(trial_result: TrialResult):
+    bare = [arm.bands.assign(car_percent_cd8=arm.bands["car_percent_cd8"] * 0) for arm in trial_result.arms]
+    arms = tuple(
+        dataclasses.replace(arm, bands=bands) for arm, bands in zip(trial_result.arms, bare, strict=True)
+    )
+    assert "car" not in {figure.id for figure in figures(dataclasses.replace(trial_result, arms=arms))}
+
+
 def test_many_infusions_are_shortened(trial_result: TrialResult):
     regimen = Regimen("HN2301", dose_mg=1, infusions=9, interval_days=2)
     arm = dataclasses.replace(trial_result.arms[0], regimen=regimen)

@@ -17,7 +17,7 @@ from vivocart.scenarios.summary import records
 
 
 def figures(result: TrialResult) -> tuple[Figure, ...]:
-    """Every figure of the report in its order; an observable that was not kept has no figure."""
+    """Every figure of the report in its order; an observable that was not kept, or is zero throughout, has no figure."""
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
@@ -29,7 +29,9 @@ def figures(result: TrialResult) -> tuple[Figure, ...]:
 
 
 def _has(result: TrialResult, observable: str) -> bool:
-    return all(observable in arm.bands for arm in result.arms)
+    """Whether the observable was kept, and is more than nothing in some arm (no CAR-T cells without a CAR)."""
+    kept = all(observable in arm.bands for arm in result.arms)
+    return kept and any(bool((arm.bands[observable] > 0).any()) for arm in result.arms)
 
 
 def _place(drawn: Sequence[Figure], figure_id: str) -> int:

@@ -63,7 +63,7 @@ def compare_with_published(
         if prediction is None:
             rows.append(_row(observation, None, None, reasons.get(observation.id, observation.note)))
             continue
-        values = cohort_values(observation, uncertain, sizes)
+        values = cohort_values(observation, uncertain, sizes, cohort_widths(setting, study))
         rows.append(_row(observation, prediction, predict(observation, values), observation.note))
     return tuple(rows)
 
@@ -76,9 +76,9 @@ def uncertain_cohorts(
     Returns
     -------
     dict
-        For each arm a table with ``n_cohorts`` times the arm's patients as rows, cohort after cohort.
+        For each arm a table with ``n_cohorts`` times its :func:`cohort_widths` as rows, cohort after cohort.
     """
-    sizes = {arm.id: arm.n_patients for arm in study.arms}
+    sizes = cohort_widths(setting, study)
     width = sum(sizes.values())
     draws = np.arange(n_cohorts)
     intervals = _intervals(study, setting.seed, n_cohorts)
@@ -97,10 +97,26 @@ def uncertain_cohorts(
     return results
 
 
+def cohort_widths(setting: Setting, study: Study) -> dict[str, int]:
+    """Patients of each arm that a cohort holds: those treated, or more where an observation counts more than the arm has."""
+    return {
+        arm.id: max([arm.n_patients, *(row.n for row in setting.observations if row.arm == arm.id)])
+        for arm in study.arms
+    }
+
+
 def cohort_values(
-    observation: Observation, tables: Mapping[str, pd.DataFrame], sizes: Mapping[str, int]
+    observation: Observation,
+    tables: Mapping[str, pd.DataFrame],
+    sizes: Mapping[str, int],
+    widths: Mapping[str, int],
 ) -> np.ndarray:
     """The measure of an observation in cohorts, shape (n_cohorts, n).
+
+    Parameters
+    ----------
+    sizes, widths
+        Patients whom the study treated in each arm, and patients of each arm that a cohort of ``tables`` holds.
 
     Raises
     ------
@@ -113,7 +129,7 @@ def cohort_values(
         name = observation.id if observation.id in table.columns else observation.measure
         if name not in table.columns:
             raise InputError(f"no '{name}' in the simulation", where=f"observation '{observation.id}'")
-        blocks.append(table[name].to_numpy(dtype=float).reshape(-1, sizes[arm])[:, :count])
+        blocks.append(table[name].to_numpy(dtype=float).reshape(-1, widths[arm])[:, :count])
     return np.concatenate(blocks, axis=1)
 
 

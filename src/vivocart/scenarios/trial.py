@@ -100,7 +100,7 @@ def run_trial(
         study=known,
         seed=seed,
         n_patients=count,
-        interval_days=interval if interval is not None else float("nan"),
+        interval_days=interval,
         arms=tuple(arms),
         intervals=_interval_scenarios(setting, known, min(count, _INTERVAL_PATIENTS), progress),
         comparison=compare_with_published(
