@@ -59,7 +59,7 @@ def run_model(
         if name not in given:
             raise UnknownNameError("parameter", name, given)
         given[name] = float(value)
-    if any(later < earlier for earlier, later in zip([start_time, *times], times, strict=False)):
+    if any(not later >= earlier for earlier, later in zip([start_time, *times], times, strict=False)):
         raise InputError("times that do not rise from the start", where="times", mend="sort them")
     span = (times[-1] - start_time if len(times) else 0.0) or 1.0
     try:
