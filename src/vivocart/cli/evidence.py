@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vivocart.cli.evidence_gone import retractions, what_if_gone
 from vivocart.cli.evidence_support import check, show, uses
 from vivocart.cli.options import examples, json_option
 from vivocart.cli.printing import print_json
@@ -20,7 +21,7 @@ def evidence() -> None:
     """Records, quantities and citations behind the model's numbers."""
 
 
-for _command in (check, show, uses):
+for _command in (check, retractions, show, uses, what_if_gone):
     evidence.add_command(_command)
 
 
