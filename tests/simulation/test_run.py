@@ -60,8 +60,7 @@ def test_rescue_is_given_when_the_patient_asks_for_it(model: Model, patients: Vi
         product="tocilizumab",
         observable="cytokine_signal",
         threshold="crs_fever_threshold",
-        dose_per_kg=8,
-        maximum_dose=800,
+        dose=8,
         delay_hours=4,
         maximum_count=1,
     )
@@ -76,6 +75,28 @@ def test_rescue_is_given_when_the_patient_asks_for_it(model: Model, patients: Vi
     assert np.allclose(with_rule["il6"].values[spared], without["il6"].values[spared], rtol=1e-6), (
         "who is not rescued is not touched"
     )
+
+
+def test_reinfusion_when_b_cells_are_back(model: Model, patients: VirtualPopulation):
+    rule = Rescue(
+        product="HN2301",
+        observable="b_cells_blood",
+        threshold=10.0,
+        dose=4,
+        minimum_spacing_hours=48,
+        maximum_count=2,
+    )
+    sim = simulate(
+        model, LETTER, patients, days=60, rescue=[rule], times_days=np.linspace(0, 60, 60 * 48 + 1)
+    )
+    given = sim.rescues.groupby("patient")["time_days"]
+    assert given.count().max() == 2
+    assert (given.diff().dropna() >= 2.0 - 1e-9).all()
+    counts = sim["b_cells_blood"]
+    for row in sim.rescues.itertuples():
+        count = counts.sel(patient=row.patient)
+        assert count.interp(time=row.time_days).item() == pytest.approx(10.0, rel=0.05)
+        assert count.sel(time=slice(row.time_days + 0.3, row.time_days + 1)).min() < 10.0
 
 
 def test_a_failed_patient_stands_alone(model: Model, patients: VirtualPopulation):

@@ -35,7 +35,7 @@ def test_its_entry_criteria_are_those_of_the_registry():
 def test_rescue_is_tocilizumab_and_owned_as_assumed():
     study = load_study("hn2301")
     (rescue,) = study.rescues
-    assert (rescue.product, rescue.dose_per_kg, rescue.maximum_dose) == ("tocilizumab", 8, 800)
+    assert (rescue.product, rescue.dose, rescue.threshold) == ("tocilizumab", 8, "crs_grade2_threshold")
     assert (rescue.observable, rescue.threshold) == ("cytokine_signal", "crs_grade2_threshold")
     assert (rescue.minimum_spacing_hours, rescue.maximum_count) == (8, 2)
     assert study.rescue[0].kind == "assumed"

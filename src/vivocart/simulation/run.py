@@ -170,15 +170,17 @@ def _dosable(model: Model) -> set[str]:
 
 def _trigger(model: Model, rule: Rescue) -> Trigger:
     product = find_product(rule.product)
-    if rule.threshold not in model.parameters:
+    if isinstance(rule.threshold, str) and rule.threshold not in model.parameters:
         raise UnknownNameError("parameter", rule.threshold, model.parameters, where="rescue")
-    per_kg = symbol(_WEIGHT) * rule.dose_per_kg
-    amount = sympy.Min(per_kg, sympy.Float(rule.maximum_dose)) * product.amount_per_dose_unit
+    threshold = symbol(rule.threshold) if isinstance(rule.threshold, str) else sympy.Float(rule.threshold)
+    dose = sympy.Float(rule.dose) * (symbol(_WEIGHT) if product.basis == "per_kg" else 1)
+    if product.maximum_dose is not None:
+        dose = sympy.Min(dose, sympy.Float(product.maximum_dose))
     return Trigger(
         id=rule.product,
-        condition=sympy.Gt(model.observable_expression(rule.observable), symbol(rule.threshold)),
+        condition=sympy.Gt(model.observable_expression(rule.observable), threshold),
         state=product.state,
-        amount=amount,
+        amount=dose * product.amount_per_dose_unit,
         duration=product.infusion_hours / 24.0,
         delay=rule.delay_hours / 24.0,
         max_count=rule.maximum_count,

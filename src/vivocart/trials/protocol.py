@@ -102,12 +102,12 @@ class Arm(Document):
 
 @final
 class RescueRule(Document):
-    """When ``observable`` rises above the patient's own ``threshold`` parameter, ``product`` is given."""
+    """When ``observable`` rises above ``threshold`` (a number, or the patient's own parameter), ``product`` is given."""
 
     product: str
     dose: Number = Field(gt=0)
     observable: str
-    threshold: str
+    threshold: str | Number
     delay_hours: Number = Field(default=0.0, ge=0)
     at_least_hours_apart: Number = Field(default=8.0, gt=0)
     at_most: int = Field(default=1, ge=1)
@@ -121,22 +121,15 @@ class RescueRule(Document):
         Raises
         ------
         InputError
-            If the product is unknown, not dosed per kg, has no cap, or the dose is outside its limits.
+            If the product is unknown or the dose is outside its limits.
         """
         product = find_product(self.product)
         product.check_dose(self.dose)
-        if product.basis != "per_kg" or product.maximum_dose is None:
-            raise InputError(
-                f"{product.id} is not dosed per kg with a maximum",
-                where="product",
-                mend="a rescue needs both",
-            )
         return Rescue(
             product=product.id,
             observable=self.observable,
             threshold=self.threshold,
-            dose_per_kg=self.dose,
-            maximum_dose=product.maximum_dose,
+            dose=self.dose,
             delay_hours=self.delay_hours,
             minimum_spacing_hours=self.at_least_hours_apart,
             maximum_count=self.at_most,
