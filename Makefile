@@ -42,8 +42,8 @@ lint: $(VENV)/.dev  ## style, types, arrows between rooms, spelling, tables
 	@$(BIN)/codespell src docs README.md CONTRIBUTING.md CHANGELOG.md
 	@$(BIN)/vivocart model check && $(BIN)/vivocart evidence check
 
-bench: $(VENV)/.dev  ## patients a second of the shipped model on this machine
-	@$(BIN)/python benchmarks/engine_speed.py
+bench: $(VENV)/.run  ## speed beside other solvers, in an environment of their own (about half an hour)
+	@$(BIN)/python benchmarks/run.py
 
 docs: $(VENV)/.run  ## write the reference pages and the README's numbers from the code
 	@$(BIN)/python docs/make_reference.py

@@ -1,0 +1,149 @@
+"""One peer on one problem, in a process of its own: accuracy and time over a ladder of tolerances, then the final timing.
+
+For every target accuracy the setting is the fastest that reaches it; times are processor seconds of this process, the least
+of several runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import resource
+import time
+import traceback
+from pathlib import Path
+
+import numpy as np
+from peers.prepared import Prepared, Solver, read_prepared
+from reference import errors
+
+PEERS = {
+    "vivocart": "own:make",
+    "numbalsoda": "lsoda:make_numbalsoda",
+    "roadrunner": "roadrunner_peer:make_segments",
+    "roadrunner_events": "roadrunner_peer:make_events",
+    "copasi": "copasi_peer:make",
+    "amici": "amici_peer:make",
+    "cvode_dense": "cvode:make_dense",
+    "cvode_klu": "cvode:make_klu",
+    "scipy_lsoda": "lsoda:make_scipy",
+    "diffrax": "diffrax_peer:make",
+}
+TARGETS = (1e-4, 1e-6)
+QUANTILE = 0.999
+_LADDER = tuple(10.0**exponent for exponent in np.arange(-2.0, -10.1, -0.5))
+_FACTORS = (1e-2, 1e-4)  # absolute over relative tolerance
+_REPEATS = 5
+_SECONDS = 2.0  # of one timing, about
+
+
+def make(name: str, problem: Prepared) -> Solver:
+    """The solver of a peer."""
+    module, function = PEERS[name].split(":")
+    return getattr(importlib.import_module(f"peers.{module}"), function)(problem)
+
+
+def observed(
+    problem: Prepared, solver: Solver, last: int, rtol: float, atol: float
+) -> tuple[np.ndarray, float]:
+    """Observables of the first patients, and processor seconds of the solver."""
+    began = time.process_time()
+    found = solver.solve(0, last, rtol, atol)
+    seconds = time.process_time() - began
+    return (found if solver.gives == "observables" else problem.observe(found)), seconds
+
+
+def climb(problem: Prepared, solver: Solver, reference: np.ndarray, budget: float) -> list[dict]:
+    """Accuracy and speed of every setting tried, from loose to tight until the tightest target is reached."""
+    rungs: list[dict] = []
+    began = time.process_time()
+    for factor in _FACTORS:
+        for rtol in _LADDER:
+            if time.process_time() - began > budget:
+                return rungs
+            n = min(len(reference), solver.most_patients)
+            found, cpu = observed(problem, solver, n, rtol, rtol * factor)
+            off = errors(found, reference[:n])
+            bad = int((~np.isfinite(found).all(axis=(1, 2))).sum())
+            error = float(np.quantile(off, QUANTILE)) if bad == 0 else None
+            worst = float(off.max()) if bad == 0 else None
+            rungs.append(
+                {
+                    "rtol": rtol,
+                    "atol": rtol * factor,
+                    "patients": n,
+                    "failed": bad,
+                    "error": error,
+                    "largest_error": worst,
+                    "cpu_seconds": cpu,
+                    "patients_per_second": n / cpu,
+                }
+            )
+            if error is not None and error < min(TARGETS):
+                break
+    return rungs
+
+
+def time_at(solver: Solver, rung: dict) -> dict:
+    """The final timing at one setting."""
+    n = int(np.clip(_SECONDS * rung["patients_per_second"], 1, solver.most_patients))
+    best = None
+    for _ in range(_REPEATS):
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = solver.solve(0, n, rung["rtol"], rung["atol"])
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        if best is None or cpu < best[0]:
+            best = (cpu, wall)
+        if cpu > 3 * _SECONDS:
+            break
+    failed = int((~np.isfinite(found).all(axis=(1, 2))).sum())
+    return {
+        **rung,
+        "patients": n,
+        "failed": failed,
+        "cpu_seconds": best[0],
+        "wall_seconds": best[1],
+        "patients_per_second": n / best[0],
+    }
+
+
+def measure(name: str, folder: Path, budget: float) -> dict:
+    """What a peer reaches on a problem."""
+    problem = read_prepared(folder)
+    reference = np.load(folder / "reference.npz")["observables"]
+    solver = make(name, problem)
+    solver.solve(0, min(2, solver.most_patients), 1e-3, 1e-6)
+    rungs = climb(problem, solver, reference, budget)
+    at: dict[str, dict | None] = {}
+    for target in TARGETS:
+        good = [r for r in rungs if r["error"] is not None and r["error"] < target]
+        fastest = max(good, key=lambda r: r["patients_per_second"], default=None)
+        at[f"{target:g}"] = time_at(solver, fastest) if fastest else None
+    return {
+        "version": solver.version,
+        "how": solver.how,
+        "compile_seconds": solver.compile_seconds,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "ladder": rungs,
+        "at": at,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("peer", choices=sorted(PEERS))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--budget", type=float, default=60.0, help="processor seconds for the ladder")
+    options = parser.parse_args()
+    try:
+        result = measure(options.peer, options.folder, options.budget)
+    except (ImportError, RuntimeError, OSError) as error:
+        traceback.print_exc()
+        result = {"reason": f"{type(error).__name__}: {error}".splitlines()[0]}
+    options.out.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Share of the vector units' peak that the kernels reach: operations counted in the generated program over measured time."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import numpy as np
+from numba import njit
+from problems import Problem, load_problems, output_times
+
+from vivocart.engine.control import call_kernel
+from vivocart.engine.kernels import plan, write_module
+from vivocart.engine.machine import compile_object, load_object, vector_lanes
+from vivocart.engine.program import build_program, states_that_stay_zero
+from vivocart.engine.solve import compile_system, same_doses, solve
+
+_COSTS = {"fadd": 1, "fsub": 1, "fmul": 1, "fdiv": 1, "llvm.fma": 2, "llvm.sqrt": 1}
+_CHAINS = 12
+_TURNS = 200_000
+
+
+@njit
+def _call_often(address: int, place: int, count: int) -> None:
+    for _ in range(count):
+        call_kernel(address, place)
+
+
+def peak_gigaflops(lanes: int) -> float:
+    """Operations a second of fused multiply-adds on independent registers, in 10*9."""
+    vector = f"<{lanes} x double>"
+    half = f"{vector} <{', '.join(['double 5.000000e-01'] * lanes)}>"
+    lines = [
+        f"declare {vector} @llvm.fma.v{lanes}f64({vector}, {vector}, {vector})",
+        "define void @peak(ptr %w) {",
+        "entry:",
+    ]
+    lines += [f"  %start = load {vector}, ptr %w, align 8", "  br label %loop", "loop:"]
+    lines += ["  %i = phi i64 [ 0, %entry ], [ %next, %loop ]"]
+    lines += [f"  %a{k} = phi {vector} [ %start, %entry ], [ %b{k}, %loop ]" for k in range(_CHAINS)]
+    call = f"call {vector} @llvm.fma.v{lanes}f64"
+    lines += [f"  %b{k} = {call}({vector} %a{k}, {half}, {vector} %start)" for k in range(_CHAINS)]
+    lines += [
+        "  %next = add i64 %i, 1",
+        f"  %go = icmp ult i64 %next, {_TURNS}",
+        "  br i1 %go, label %loop, label %end",
+        "end:",
+    ]
+    total = "%b0"
+    for k in range(1, _CHAINS):
+        lines.append(f"  %s{k} = fadd {vector} {total}, %b{k}")
+        total = f"%s{k}"
+    lines += [f"  store {vector} {total}, ptr %w, align 8", "  ret void", "}"]
+    loaded = load_object(compile_object("\n".join(lines)), ("peak",))
+    w = np.ones(lanes)
+    return _CHAINS * _TURNS * 2 * lanes / _least(loaded.addresses[0], w.ctypes.data, 1) / 1e9
+
+
+def _least(address: int, place: int, count: int) -> float:
+    """Seconds of one call, least of several runs."""
+    _call_often(address, place, 1)
+    best = np.inf
+    for _ in range(15):
+        began = time.process_time()
+        _call_often(address, place, count)
+        best = min(best, time.process_time() - began)
+    return best / count
+
+
+def operations(text: str) -> dict[str, int]:
+    """Floating-point operations of one lane in a call of each function, loops and calls multiplied out."""
+    bodies = {}
+    for part in re.split(r"(?=^define )", text, flags=re.M):
+        found = re.match(r"define [^@]*@(\w+)\(", part)
+        if found:
+            bodies[found[1]] = part
+    counted: dict[str, int] = {}
+
+    def count(name: str) -> int:
+        if name not in counted:
+            counted[name] = 0
+            for block in re.split(r"(?=^\w+:$)", bodies[name], flags=re.M):
+                turns = re.search(r"icmp ult i64 %next\w*, (\d+)", block)
+                own = sum(
+                    cost * len(re.findall(rf"\b{re.escape(op)}\b", block)) for op, cost in _COSTS.items()
+                )
+                own += sum(
+                    count(callee) for callee in re.findall(r"call [^@]*@(\w+)\(", block) if callee in bodies
+                )
+                counted[name] += own * (int(turns[1]) if turns else 1)
+        return counted[name]
+
+    for name in bodies:
+        count(name)
+    return counted
+
+
+def of_problem(problem: Problem, peak: float) -> dict:
+    """Operations a step, seconds a step in the kernel and in all, and the shares of the peak."""
+    lanes, system = vector_lanes(), problem.system
+    absent = states_that_stay_zero(system, (problem.dosed,))
+    program = build_program(system, tuple(problem.observables.values()), (problem.dosed,), (), (), absent)
+    flops = operations(write_module(program, plan(program, lanes)))["step"]
+    compiled = compile_system(system, observables=problem.observables, dosed=(problem.dosed,))
+    n, place = 1000, system.state_ids.index(problem.dosed)
+    doses = same_doses(n, [(start, length, place, amount) for start, length, amount in problem.doses])
+    best = np.inf
+    for _ in range(4):
+        began = time.process_time()
+        found = solve(
+            compiled, problem.patients[:n], output_times(), doses=doses, rtol=1e-5, atol=1e-8, threads=1
+        )
+        best = min(best, time.process_time() - began)
+    in_kernel = _least(compiled.kernels.step, _workspace(compiled, problem).ctypes.data, 2000)
+    whole = best / (found.steps.sum() / lanes)
+    return {
+        "lanes": lanes,
+        "states_integrated": compiled.layout.n_states,
+        "steps_per_patient": float(found.steps.mean()),
+        "operations_per_step": flops,
+        "microseconds_step_kernel": in_kernel * 1e6,
+        "microseconds_step_in_all": whole * 1e6,
+        "kernel_gigaflops": flops * lanes / in_kernel / 1e9,
+        "kernel_share_of_peak": flops * lanes / in_kernel / 1e9 / peak,
+        "whole_share_of_peak": flops * lanes / whole / 1e9 / peak,
+        "share_outside_step_kernel": 1.0 - in_kernel / whole,
+    }
+
+
+def _workspace(compiled: object, problem: Problem) -> np.ndarray:
+    """A workspace in which every lane has a patient at its start."""
+    at = compiled.layout
+    raw = np.zeros((at.rows + 8) * at.lanes)
+    skip = (-raw.ctypes.data % 64) // 8
+    w = raw[skip : skip + at.rows * at.lanes].reshape(at.rows, at.lanes)
+    given = problem.patients.shape[1]
+    w[at.parameters : at.parameters + given] = problem.patients[: at.lanes].T
+    _call_often(compiled.kernels.start, w.ctypes.data, 1)
+    w[at.y : at.y + at.n_states] = w[at.u : at.u + at.n_states]
+    w[at.step], w[at.relative] = 0.01, 1e-5
+    w[at.absolute : at.absolute + at.n_states] = 1e-8
+    return w
+
+
+def main() -> None:
+    lanes = vector_lanes()
+    peak = peak_gigaflops(lanes)
+    found = {problem.id: of_problem(problem, peak) for problem in load_problems()}
+    print(json.dumps({"peak_gigaflops_one_core": peak, "problems": found}))
+
+
+if __name__ == "__main__":
+    main()

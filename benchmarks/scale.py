@@ -1,0 +1,80 @@
+"""`vivocart trial hn2301` in ever more patients: seconds a patient, and the largest memory of the process.
+
+python benchmarks/scale.py                     # 10,000 and 100,000 patients
+python benchmarks/scale.py 10000 1000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+_GIB = 2**30
+
+
+def trial(patients: int, threads: int) -> dict:
+    """One run of the command in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            str(Path(sys.executable).parent / "vivocart"),
+            "trial",
+            "hn2301",
+            "--quiet",
+            "--patients",
+            str(patients),
+        ]
+        command += ["--threads", str(threads), "--out", folder]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        errors = process.stderr.read() if process.stderr else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    code = os.waitstatus_to_exitcode(status)
+    return {
+        "patients": patients,
+        "threads": threads,
+        "exit_code": code,
+        "error": errors.strip().splitlines()[-1] if code and errors.strip() else "",
+        "wall_seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_memory_gib": usage.ru_maxrss * 1024 / _GIB,
+        "written_mib": written / 2**20,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("patients", nargs="*", type=int, default=[10_000, 100_000])
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
+    options = parser.parse_args()
+    trial(20, options.threads)  # kernels into the cache
+    fixed = trial(20, options.threads)
+    runs = []
+    for patients in options.patients:
+        run = trial(patients, options.threads)
+        for kind in ("wall", "cpu"):
+            extra = run[f"{kind}_seconds"] - fixed[f"{kind}_seconds"]
+            run[f"{kind}_microseconds_per_patient"] = 1e6 * extra / patients
+        runs.append(run)
+        print(
+            f"{patients:>9,} patients: {run['wall_seconds']:.1f} s, {run['wall_microseconds_per_patient']:.0f} us a patient "
+            f"({run['cpu_microseconds_per_patient']:.0f} us of processor), {run['peak_memory_gib']:.2f} GiB "
+            f"{run['error']}",
+            flush=True,
+        )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({"fixed": fixed, "runs": runs}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
