@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vivocart.calibration.observations import observations
 from vivocart.report.write import FILES, write_trial
 from vivocart.scenarios import trial
 from vivocart.trials.protocol import load_study, study_ids
@@ -23,4 +24,5 @@ def test_a_study_runs_to_its_report(name: str, tmp_path: Path, monkeypatch: pyte
     summary = json.loads((tmp_path / name / "summary.json").read_text(encoding="utf-8"))
     assert [arm["label"] for arm in summary["arms"]] == [arm.id for arm in study.arms]
     assert summary["interval_is_scenario"] is (study.interval is not None)
-    assert summary["comparison"]
+    published = [row for row in observations() if row.study_id.lower() == study.id.lower()]
+    assert len(summary["comparison"]) == len(published)
