@@ -18,7 +18,6 @@ class Kernels(NamedTuple):
     guess: int
     step: int
     accept: int
-    spread: int
     locate: int
     observe: int
     watch: int

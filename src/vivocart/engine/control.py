@@ -381,7 +381,6 @@ def _advance_lane(m: Any, w: Any, v: Any, lane: int) -> None:
 @_inner
 def _look_inside(m: Any, w: Any, v: Any) -> None:
     """Crossings and outputs within the steps just taken; a step that crosses ends there."""
-    call_kernel(m.kernel_spread, v[_BASE, 0])
     if m.n_modes + m.n_conditions > 0:
         _find_crossings(m, w, v)
     _record(m, w, v)

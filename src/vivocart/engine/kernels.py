@@ -7,7 +7,6 @@ Every kernel takes the address of a workspace (:mod:`vivocart.engine.layout`) an
 ``guess``      length of a first step (in ``step``)
 ``step``       one step of the method from ``y``: stages, ``y1``, norm of the error, factor for the next step
 ``accept``     ``y1`` becomes ``y`` where ``accepted`` is 1
-``spread``     coefficients of the dense output of the step
 ``locate``     states (in ``u``) at ``fraction`` of the step
 ``observe``    observables of ``u`` at ``query_time``
 ``watch``      truth of modes and conditions, and triggered amounts, for ``u`` at ``query_time``
@@ -25,8 +24,9 @@ from vivocart.engine.layout import Layout, lay_out
 from vivocart.engine.program import Program
 from vivocart.engine.vector_math import vector_functions
 
-KERNELS = ("start", "guess", "step", "accept", "spread", "locate", "observe", "watch")
+KERNELS = ("start", "guess", "step", "accept", "locate", "observe", "watch")
 _TINY = 1e-300
+_MOST_INLINED = 16
 _SAFETY, _SHRINK, _GROW = 0.95, 0.1, 6.0
 
 
@@ -52,8 +52,10 @@ def plan(program: Program, lanes: int) -> Layout:
 def write_module(program: Program, layout: Layout) -> str:
     """The text of the module with all kernels."""
     writer = _Writer(program, layout)
-    parts = [vector_functions(layout.lanes), writer.rates(), writer.matrix(), writer.solve()]
-    parts += [getattr(writer, name)() for name in KERNELS]
+    own = [writer.rates(), writer.matrix(), writer.solve(), *(getattr(writer, name)() for name in KERNELS)]
+    calls = sum(text.count("@vector_") + text.count("@forgiving_") for text in own)
+    # where there are few, their long chains run beside the arithmetic around them
+    parts = [vector_functions(layout.lanes, inline=calls <= _MOST_INLINED), *own]
     vector = f"<{layout.lanes} x double>"
     for name, count in (("fma", 3), ("sqrt", 1), ("floor", 1), ("ceil", 1), ("roundeven", 1), ("fabs", 1)):
         inputs = ", ".join([vector] * count)
@@ -398,36 +400,24 @@ class _Writer:
         code.store("%w", at.time, code.choose(mark, code.load("%w", at.end), code.load("%w", at.time)))
         return _function("accept", "ptr noalias %w", code)
 
-    def spread(self) -> str:
-        """Coefficients of the dense output."""
-        code, at, n = self._code(), self.at, self.n
-        stages = [code.address("%w", at.k + s * n) for s in range(rosenbrock.STAGES)]
-        outputs = [code.address("%w", at.dense + r * n) for r in range(3)]
-
-        def body(i: str) -> None:
-            k = [code.load(stage, i) for stage in stages]
-            for row, out in zip(rosenbrock.DENSE, outputs, strict=True):
-                total = code.mul(code.number(row[0]), k[0])
-                for b, value in zip(row[1:], k[1:], strict=True):
-                    total = code.fma(code.number(b), value, total)
-                code.store(out, i, total)
-
-        _loop(code, n, body)
-        return _function("spread", "ptr %w", code)
-
     def locate(self) -> str:
-        """States at a fraction of the step."""
+        """States at a fraction of the step, by the dense output of the method."""
         code, at, n = self._code(), self.at, self.n
         x = code.load("%w", at.fraction)
         rest = code.sub(code.number(1.0), x)
+        both = code.mul(x, rest)
+        weights: list[str] = []
+        for first, second, third in zip(*rosenbrock.DENSE, strict=True):
+            inner = code.fma(x, code.number(third), code.number(second))
+            weights.append(code.mul(both, code.fma(x, inner, code.number(first))))
         y, y1, u = (code.address("%w", row) for row in (at.y, at.y1, at.u))
-        b = [code.address("%w", at.dense + r * n) for r in range(3)]
+        stages = [code.address("%w", at.k + s * n) for s in range(rosenbrock.STAGES)]
 
         def body(i: str) -> None:
-            inner = code.fma(x, code.load(b[2], i), code.load(b[1], i))
-            inner = code.fma(x, inner, code.load(b[0], i))
-            inner = code.fma(rest, inner, code.load(y1, i))
-            code.store(u, i, code.fma(rest, code.load(y, i), code.mul(x, inner)))
+            total = code.fma(rest, code.load(y, i), code.mul(x, code.load(y1, i)))
+            for weight, stage in zip(weights, stages, strict=True):
+                total = code.fma(weight, code.load(stage, i), total)
+            code.store(u, i, total)
 
         _loop(code, n, body)
         return _function("locate", "ptr %w", code)

@@ -35,7 +35,6 @@ class Layout(NamedTuple):
     peak: int  # largest size of each state so far
     absolute: int  # absolute tolerance of each state
     time_slope: int  # derivative of rates to time
-    dense: int  # three coefficients of the dense output a state
     observed: int  # observables asked for
     watched: int  # truth of modes, then of conditions, at the point asked for
     amounts: int  # amounts of triggered doses at the point asked for
@@ -78,7 +77,6 @@ def lay_out(sizes: dict[str, int]) -> Layout:
         "peak": n,
         "absolute": n,
         "time_slope": n,
-        "dense": 3 * n,
         "observed": sizes["n_observables"],
         "watched": watched,
         "amounts": sizes["n_amounts"],

@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from vivocart.engine.batch import Batch, Kernels
 from vivocart.engine.compiled import CompiledSystem
 from vivocart.engine.events import EventFormulas, EventQueue, event_expressions, event_formulas
+from vivocart.engine.graph import PARAMETER, STATE, Graph
 from vivocart.engine.interpreter import Formulas, formulas
 from vivocart.engine.kernels import KERNELS, plan, write_module
 from vivocart.engine.machine import compile_object, load_object
 from vivocart.engine.program import build_program
 from vivocart.engine.solve import advance, begin
 from vivocart.engine.status import REASONS, Status
+from vivocart.engine.symbols import Reader
 from vivocart.engine.turning_points import turning_conditions
-from vivocart.equations.system import System
-from vivocart.ground.errors import SimulationError
+from vivocart.equations.system import Assignment, Parameter, System, symbol
+from vivocart.ground.errors import InputError, SimulationError
 
 Numbers = NDArray[np.float64]
 _STEP_LIMIT, _TURN_LIMIT = 2_000_000, 100_000
@@ -37,12 +39,18 @@ _PIECES = 200
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinglePatient:
-    """A system compiled for one patient at a time, with its events."""
+    """A system compiled for one patient at a time, with its events.
+
+    What kernels move are the states with a rate. A state that only events change is a parameter to them, and so is a
+    derived constant.
+    """
 
     moving: CompiledSystem
-    start: Formulas
-    observables: Formulas
+    start: Formulas  # all states, then derived constants, from parameters and the start time
+    observables: Formulas  # from parameters, start time and derived constants, and from all states
     events: EventFormulas
+    moves: tuple[int, ...]  # places of the states that kernels move
+    rests: tuple[int, ...]  # and of the others
 
 
 def compile_single(system: System, observables: Sequence[sympy.Basic], *, span: float = 1.0) -> SinglePatient:
@@ -57,18 +65,62 @@ def compile_single(system: System, observables: Sequence[sympy.Basic], *, span: 
     span
         About how long it will run: what moves slower than that is not looked at closely.
     """
+    graph = Graph()
+    start, reader = _read(system, graph)
+    node_of = {expression: reader.read(expression) for expression in event_expressions(system)}
+    at_rest = [graph.constant(reader.read(state.rate)) == 0.0 for state in system.states]
+    rests = tuple(i for i, rest in enumerate(at_rest) if rest)
+    return SinglePatient(
+        moving=_compile_moving(system, rests, span),
+        start=start,
+        observables=formulas(graph, [reader.read(observable) for observable in observables]),
+        events=event_formulas(system, graph, node_of),
+        moves=tuple(i for i, rest in enumerate(at_rest) if not rest),
+        rests=rests,
+    )
+
+
+def _read(system: System, graph: Graph) -> tuple[Formulas, Reader]:
+    """The formulas of the start, and a reader for which parameters, start time and derived constants are given."""
+    parameters, constants, states = system.parameter_ids, system.constant_ids, system.state_ids
+    names: dict[sympy.Basic, int] = {
+        symbol(p): graph.make(PARAMETER, value=i) for i, p in enumerate(parameters)
+    }
+    at_start = Reader(graph, dict(names), time=graph.make(PARAMETER, value=len(parameters)))
+    values: dict[str, int] = {}
+    for entry in system.start:
+        values[entry.id] = at_start.read(entry.expression)
+        at_start.names[symbol(entry.id)] = values[entry.id]  # type: ignore[index]
+    missing = [state for state in states if state not in values]
+    if missing:
+        raise InputError(
+            f"state '{missing[0]}' has no initial value", where=system.id, mend="add it to start"
+        )
+    first = len(parameters) + 1
+    names |= {symbol(c): graph.make(PARAMETER, value=first + i) for i, c in enumerate(constants)}
+    names |= {symbol(s): graph.make(STATE, value=i) for i, s in enumerate(states)}
+    rules: dict[sympy.Basic, sympy.Basic] = {symbol(rule.id): rule.expression for rule in system.rules}
+    return formulas(graph, [values[name] for name in (*states, *constants)]), Reader(graph, names, rules)
+
+
+def _compile_moving(system: System, rests: tuple[int, ...], span: float) -> CompiledSystem:
+    """Kernels for the states with a rate; they stop where a trigger turns."""
     triggers = tuple(event.trigger for event in system.events)
     watched = (*triggers, *turning_conditions(system, triggers, span))
-    wanted = [*observables, *event_expressions(system)]
-    program = build_program(system, wanted, (), watched, ())
-    graph, nodes = program.graph, program.observables
-    observed = formulas(graph, nodes[: len(observables)])
-    events = event_formulas(system, graph, dict(zip(wanted, nodes, strict=True)))
-    program = dataclasses.replace(program, observables=())
+    given = [*system.constant_ids, *(system.state_ids[i] for i in rests)]
+    states = tuple(state for i, state in enumerate(system.states) if i not in set(rests))
+    moved = dataclasses.replace(
+        system,
+        parameters=(*system.parameters, *(Parameter(id=name, value=math.nan) for name in given)),
+        states=states,
+        start=tuple(Assignment(id=state.id, expression=sympy.S.Zero) for state in states),
+        events=(),
+    )
+    program = build_program(moved, (), (), watched, ())
     layout = plan(program, 1)
     loaded = load_object(compile_object(write_module(program, layout), optimize=False), KERNELS)
-    moving = CompiledSystem(
-        system=system,
+    return CompiledSystem(
+        system=moved,
         observable_ids=(),
         dosed=(),
         kept=program.kept,
@@ -79,9 +131,6 @@ def compile_single(system: System, observables: Sequence[sympy.Basic], *, span: 
         key="",
         from_cache=False,
         loaded=loaded,
-    )
-    return SinglePatient(
-        moving=moving, start=formulas(graph, program.start), observables=observed, events=events
     )
 
 
@@ -117,36 +166,69 @@ def run_single(
     SimulationError
         If the system cannot be moved further, naming time, state and reason.
     """
-    given = [*map(float, parameters), start_time]
+    first = [float(v) for v in compiled.start([*map(float, parameters), start_time], (), start_time)]
+    n_states = len(compiled.moves) + len(compiled.rests)
+    given = [*map(float, parameters), start_time, *first[n_states:]]
     queue = EventQueue(compiled.events, given, seed)
-    first = [float(value) for value in compiled.start(given, (), start_time)]
-    batch = begin(compiled.moving, given[:-1], (), start_time=start_time)
-    _put(batch, queue.begin(start_time, first))
+    states = queue.begin(start_time, first[:n_states])
+    batch = begin(
+        compiled.moving,
+        [*given[: len(parameters)], *given[len(parameters) + 1 :], *_rest(compiled, states)],
+        (),
+    )
+    batch.time[0] = batch.start_time[0] = start_time
+    _put(compiled, batch, states)
     values = np.empty((len(times), len(compiled.observables.roots)))
     piece, n_events = _piece(compiled, start_time, times), len(compiled.events.events)
     for row, time in enumerate(times):
         while batch.time[0] < time or queue.next_time <= time:
             until = min(time, queue.next_time, float(batch.time[0]) + piece)
-            if until > batch.time[0]:
-                advance(
-                    compiled.moving,
-                    batch,
-                    until,
-                    rtol=relative,
-                    atol=absolute,
-                    step_limit=_STEP_LIMIT,
-                    turn_limit=_TURN_LIMIT,
-                )
-                _raise_if_failed(compiled, batch)
-            before = batch.state[0].tolist()
-            stopped = batch.status[0] == Status.STOPPED
-            after = queue.settle(
-                float(batch.time[0]), before, batch.truth[0, :n_events].tolist() if stopped else None
-            )
-            if after != before:
-                _put(batch, after)
-        values[row] = compiled.observables(given, batch.state[0].tolist(), float(batch.time[0]))
+            seen = _move(compiled, batch, until, relative, absolute)
+            before = _take(compiled, batch, states)
+            states = queue.settle(float(batch.time[0]), before, None if seen is None else seen[:n_events])
+            if states != before:
+                _put(compiled, batch, states)
+        values[row] = compiled.observables(given, states, float(batch.time[0]))
     return values
+
+
+def _move(
+    compiled: SinglePatient, batch: Batch, until: float, relative: float, absolute: float
+) -> list[float] | None:
+    """Moves the patient; gives the truth of the conditions where it stopped at one."""
+    if until <= batch.time[0]:
+        return None
+    limits = {"step_limit": _STEP_LIMIT, "turn_limit": _TURN_LIMIT}
+    advance(compiled.moving, batch, until, rtol=relative, atol=absolute, **limits)
+    status = Status(int(batch.status[0]))
+    if status in REASONS:
+        reason, advice = REASONS[status]
+        ids = compiled.moving.system.state_ids
+        state = ids[int(batch.worst[0])] if ids else ""
+        raise SimulationError(f"at time {batch.time[0]:g}, state '{state}': {reason}; {advice}")
+    return batch.truth[0].tolist() if status == Status.STOPPED else None
+
+
+def _rest(compiled: SinglePatient, states: list[float]) -> list[float]:
+    return [states[i] for i in compiled.rests]
+
+
+def _take(compiled: SinglePatient, batch: Batch, states: list[float]) -> list[float]:
+    """All states, those that move from the batch."""
+    after = list(states)
+    for i, value in zip(compiled.moves, batch.state[0].tolist(), strict=True):
+        after[i] = value
+    return after
+
+
+def _put(compiled: SinglePatient, batch: Batch, states: list[float]) -> None:
+    """Gives the patient new states, from which it starts as if it had never moved."""
+    batch.state[0] = [states[i] for i in compiled.moves]
+    batch.peak[0] = np.abs(batch.state[0])
+    if compiled.rests:
+        batch.parameters[0, -len(compiled.rests) :] = _rest(compiled, states)
+    batch.step[0] = -1.0  # what step suits is not known
+    batch.begun[0] = True
 
 
 def _piece(compiled: SinglePatient, start_time: float, times: Sequence[float]) -> float:
@@ -159,20 +241,3 @@ def _piece(compiled: SinglePatient, start_time: float, times: Sequence[float]) -
     if not times or layout.n_conditions + layout.n_modes == 0:
         return math.inf
     return (times[-1] - start_time) / _PIECES or math.inf
-
-
-def _put(batch: Batch, states: list[float]) -> None:
-    """Gives the patient new states, from which it starts as if it had never moved."""
-    batch.state[0] = states
-    batch.peak[0] = np.abs(states)
-    batch.step[0] = -1.0  # what step suits is not known
-    batch.begun[0] = True
-
-
-def _raise_if_failed(compiled: SinglePatient, batch: Batch) -> None:
-    status = Status(int(batch.status[0]))
-    if status in REASONS:
-        reason, advice = REASONS[status]
-        ids = compiled.moving.system.state_ids
-        state = ids[int(batch.worst[0])] if ids else ""
-        raise SimulationError(f"at time {batch.time[0]:g}, state '{state}': {reason}; {advice}")

@@ -35,26 +35,26 @@ _LOG = (
 )
 
 
-def vector_functions(lanes: int) -> str:
+def vector_functions(lanes: int, *, inline: bool = False) -> str:
     """Definitions of ``vector_exp``, ``vector_log``, ``vector_pow`` and ``forgiving_pow``."""
     return "\n".join(
         (
-            _define(lanes, "vector_exp", 1, _exp_body),
-            _define(lanes, "vector_log", 1, _log_body),
-            _define(lanes, "vector_pow", 2, _pow_body),
-            _define(lanes, "forgiving_pow", 2, _forgiving_body),
+            _define(lanes, "vector_exp", 1, _exp_body, inline),
+            _define(lanes, "vector_log", 1, _log_body, inline),
+            _define(lanes, "vector_pow", 2, _pow_body, inline),
+            _define(lanes, "forgiving_pow", 2, _forgiving_body, inline),
         )
     )
 
 
-def _define(lanes: int, name: str, inputs: int, body: object) -> str:
+def _define(lanes: int, name: str, inputs: int, body: object, inline: bool) -> str:
     code = Code(lanes)
     arguments = ["%x", "%y"][:inputs]
     result = body(code, *arguments)  # type: ignore[operator]
     code.do(f"ret {code.vector} {result}")
     signature = ", ".join(f"{code.vector} {a}" for a in arguments)
-    lines = "\n".join(code.lines)
-    return f"define internal {code.vector} @{name}({signature}) nounwind {{\nentry:\n{lines}\n}}\n"
+    lines, hint = "\n".join(code.lines), " alwaysinline" if inline else ""
+    return f"define internal {code.vector} @{name}({signature}) nounwind{hint} {{\nentry:\n{lines}\n}}\n"
 
 
 def _estrin(code: Code, x: str, coefficients: list[float]) -> str:
