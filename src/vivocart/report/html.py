@@ -21,7 +21,7 @@ from vivocart.report.tables import (
     interval_rows,
     item_table,
 )
-from vivocart.report.words import HEADLINE, answer, endpoint_rows, grade_rows
+from vivocart.report.words import answer, endpoint_rows, grade_rows, headline_rows
 from vivocart.scenarios.result import TrialResult
 from vivocart.scenarios.summary import endpoint_table, kinds
 
@@ -45,7 +45,6 @@ def render_report(result: TrialResult) -> str:
     """
     tables = [endpoint_table(arm.endpoints) for arm in result.arms]
     rows = endpoint_rows(tables)
-    by_id = {row["endpoint"]: row for row in rows}
     drawn = {figure.id: figure for figure in figures(result)}
     template = _environment().get_template("trial.html.j2")
     return template.render(
@@ -54,7 +53,7 @@ def render_report(result: TrialResult) -> str:
         css=_read("trial.css"),
         theme=theme_css(),
         answer=answer(result, tables),
-        headline=[by_id[name] for name in HEADLINE if name in by_id],
+        headline=headline_rows(rows),
         endpoint_rows=rows,
         grades=grade_rows(result),
         infusions=infusion_rows(result),
@@ -65,7 +64,7 @@ def render_report(result: TrialResult) -> str:
         example=example_table(result.example_patient),
         kinds=kinds(result.assumptions),
         kind_words=_KIND_WORDS,
-        heaviest=assumption_rows(result, {name: row["label"] for name, row in by_id.items()}),
+        heaviest=assumption_rows(result, {row["endpoint"]: row["label"] for row in rows}),
         weight_meaning=result.assumptions.attrs.get("weight_meaning", ""),
         intervals=interval_rows(result),
         failures=failure_rows(result),

@@ -36,6 +36,7 @@ HEADLINE = (
 )
 """Endpoints of the table at the top of the report, as far as the result has them."""
 
+_NOTHING = {"–", "0 (0 to 0)"}
 _FAMILIES = {
     "car_t": "CAR-T cells",
     "b_cells": "B cells",
@@ -46,6 +47,15 @@ _FAMILIES = {
     "safety": "Safety",
     "time_to_event": "Time to event",
 }
+
+
+def headline_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows at the top of the report, without CAR-T endpoints where no arm has such cells."""
+    by_id = {row["endpoint"]: row for row in rows}
+    found = [by_id[name] for name in HEADLINE if name in by_id]
+    return [
+        row for row in found if not (row["family"] == _FAMILIES["car_t"] and set(row["cells"]) <= _NOTHING)
+    ]
 
 
 def grade_rows(result: TrialResult) -> list[dict[str, Any]]:
@@ -158,8 +168,9 @@ def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
     outside = [row for row in predicted if not row.is_inside]
     inside = len(predicted) - len(outside)
     verb = "lies" if inside == 1 else "lie"
+    noun = "observation" if len(predicted) == 1 else "observations"
     text = (
-        f"Of {len(predicted)} published observations that the model can show **{inside}** {verb} inside the central 90 % of "
+        f"Of {len(predicted)} published {noun} that the model can show **{inside}** {verb} inside the central 90 % of "
         "simulated cohorts of the same size"
     )
     named = "; ".join(f"{in_print(row.label)} ({row.arm})" for row in outside)
