@@ -13,41 +13,21 @@ import datetime
 import hashlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from vivocart.evidence.importers.batch import Batch, Imported
 from vivocart.evidence.importers.detect import READERS
 from vivocart.evidence.records import Record
+from vivocart.evidence.schema import FORMAT, REFERRING, STEPS
+from vivocart.evidence.search import index
 from vivocart.ground.errors import InputError, OutputError, UnknownNameError
 from vivocart.ground.tables import Issue
 
-_FORMAT = 1  # of the file; a newer one is refused, not guessed at
 _WAIT_SECONDS = 60.0
-_SCHEMA = """
-CREATE TABLE record (
-    id TEXT PRIMARY KEY,
-    pmid TEXT UNIQUE,
-    doi TEXT,
-    added_on TEXT NOT NULL,
-    deleted_on TEXT,
-    current INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX record_doi ON record (doi);
-CREATE TABLE version (
-    number INTEGER PRIMARY KEY,
-    record_id TEXT NOT NULL,
-    format TEXT NOT NULL,
-    raw TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    rank INTEGER NOT NULL,
-    source TEXT NOT NULL,
-    seen_on TEXT NOT NULL
-);
-CREATE INDEX version_record ON version (record_id, number);
-"""
+_CACHE_KB = 65536
 
 
 @final
@@ -62,8 +42,9 @@ class Library:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVersion:
-    """One version of a record: its text, where it came from and when it was seen."""
+    """One version of a record: its number in the file, its text, where it came from and when it was seen."""
 
+    number: int
     record: Record
     format: str
     raw: str
@@ -117,23 +98,37 @@ def open_library(path: Path | None = None) -> Generator[Library]:
 
 def _prepare(connection: sqlite3.Connection, where: Path) -> None:
     try:
-        with _writing(connection):
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if found == 0:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found < FORMAT:
+            with writing(connection):
+                found = _bring_up(connection)
     except sqlite3.DatabaseError as error:
         if "readonly" in str(error) or "locked" in str(error) or "open" in str(error):
             raise OutputError(f"{where}: the library cannot be written ({error})") from error
         raise InputError(f"not a library ({error})", where=str(where), mend="name another file") from error
-    if found > _FORMAT:
-        problem = f"the library was written by a newer release (format {found}, we know {_FORMAT})"
+    if found > FORMAT:
+        problem = f"the library was written by a newer release (format {found}, we know {FORMAT})"
         raise InputError(problem, where=str(where), mend="upgrade vivocart")
 
 
+def _bring_up(connection: sqlite3.Connection) -> int:
+    """Make the tables that are missing and index what is there; the format found, as another process may be ahead."""
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    for step in range(found + 1, FORMAT + 1):
+        for statement in STEPS[step]:
+            connection.execute(statement)
+    if found == 1:
+        query = "SELECT id, format, raw, source, seen_on, number FROM record JOIN version ON number = current"
+        for record_id, *row in connection.execute(f"{query} WHERE deleted_on IS NULL").fetchall():
+            index.put(connection, _stored(record_id, tuple(row)).record)
+    if found < FORMAT:
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+    return max(found, FORMAT)
+
+
 @contextlib.contextmanager
-def _writing(connection: sqlite3.Connection) -> Generator[None]:
+def writing(connection: sqlite3.Connection) -> Generator[None]:
     """One transaction that other writers wait for."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -142,6 +137,22 @@ def _writing(connection: sqlite3.Connection) -> Generator[None]:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def written(library: Library) -> Generator[Callable[..., sqlite3.Cursor]]:
+    """One change of the library, whole or not at all; gives what executes a statement.
+
+    Raises
+    ------
+    OutputError
+        If the library cannot be written; nothing is changed then.
+    """
+    try:
+        with writing(library.connection):
+            yield library.connection.execute
+    except sqlite3.OperationalError as error:
+        raise OutputError(f"{library.path}: the library cannot be written ({error})") from error
 
 
 def add(library: Library, batch: Batch, *, source: str, seen_on: datetime.date) -> Added:
@@ -169,21 +180,16 @@ def add(library: Library, batch: Batch, *, source: str, seen_on: datetime.date) 
     """
     found: dict[str, list[str]] = {"new": [], "changed": [], "unchanged": []}
     issues = list(batch.issues)
-    try:
-        with _writing(library.connection):
-            for item in batch.items:
-                conflict = _conflict(library, item.record)
-                if conflict:
-                    message = f"{item.record.id} refused: {conflict}"
-                    issues.append(
-                        Issue(level="error", check="identifiers_agree", file=source, message=message)
-                    )
-                    continue
-                record_id, what = _add_one(library, item, batch.format, source, seen_on)
-                found[what].append(record_id)
-            deleted = tuple(_delete(library, batch.deleted, seen_on))
-    except sqlite3.OperationalError as error:
-        raise OutputError(f"{library.path}: the library cannot be written ({error})") from error
+    with written(library):
+        for item in batch.items:
+            conflict = _conflict(library, item.record)
+            if conflict:
+                message = f"{item.record.id} refused: {conflict}"
+                issues.append(Issue(level="error", check="identifiers_agree", file=source, message=message))
+                continue
+            record_id, what = _add_one(library, item, batch.format, source, seen_on)
+            found[what].append(record_id)
+        deleted = tuple(_delete(library, batch.deleted, seen_on))
     return Added(
         new=tuple(dict.fromkeys(found["new"])),
         changed=tuple(dict.fromkeys(found["changed"])),
@@ -231,6 +237,7 @@ def _add_one(
             "INSERT INTO record (id, pmid, doi, added_on, current) VALUES (?, ?, ?, ?, ?)",
             (record_id, *names, seen_on.isoformat(), number),
         )
+        index.put(library.connection, dataclasses.replace(record, id=record_id))
         return record_id, "new"
     if rank >= current_rank:
         execute(
@@ -238,6 +245,7 @@ def _add_one(
             "WHERE id = ?",
             (number, *names, record_id),
         )
+        index.put(library.connection, dataclasses.replace(record, id=record_id))
     return record_id, "changed"
 
 
@@ -255,8 +263,12 @@ def _known_as(library: Library, record: Record) -> tuple[str, bool]:
 
 
 def _join(library: Library, old_id: str | None, new_id: str, *, is_known: bool) -> None:
-    """Give the texts of ``old_id`` to ``new_id``."""
+    """Give the texts of ``old_id`` to ``new_id``, and its places in lists; the caller indexes ``new_id``."""
     execute = library.connection.execute
+    index.remove(library.connection, old_id or "")
+    for table in REFERRING:
+        execute(f"UPDATE OR IGNORE {table} SET record_id = ? WHERE record_id = ?", (new_id, old_id))
+        execute(f"DELETE FROM {table} WHERE record_id = ?", (old_id,))
     execute("UPDATE version SET record_id = ? WHERE record_id = ?", (new_id, old_id))
     if is_known:
         execute("DELETE FROM record WHERE id = ?", (old_id,))
@@ -302,6 +314,7 @@ def _delete(library: Library, pmids: tuple[str, ...], seen_on: datetime.date) ->
                 "UPDATE record SET deleted_on = COALESCE(deleted_on, ?) WHERE id = ?",
                 (seen_on.isoformat(), record_id),
             )
+            index.remove(library.connection, record_id)
             yield record_id
 
 
@@ -319,7 +332,7 @@ def get(library: Library, record_id: str) -> Record:
     UnknownNameError
         If no record has the id; names the nearest three.
     """
-    query = "SELECT format, raw, source, seen_on FROM version JOIN record ON number = current WHERE id = ?"
+    query = "SELECT format, raw, source, seen_on, number FROM version JOIN record ON number = current WHERE id = ?"
     row = library.connection.execute(query, (record_id,)).fetchone()
     if row is None:
         raise UnknownNameError("record", record_id, record_ids(library), where=str(library.path))
@@ -328,7 +341,7 @@ def get(library: Library, record_id: str) -> Record:
 
 def versions(library: Library, record_id: str) -> tuple[StoredVersion, ...]:
     """Every text of a record that was ever seen, the oldest first; empty when the record is unknown."""
-    query = "SELECT format, raw, source, seen_on FROM version WHERE record_id = ? ORDER BY number"
+    query = "SELECT format, raw, source, seen_on, number FROM version WHERE record_id = ? ORDER BY number"
     return tuple(_stored(record_id, row) for row in library.connection.execute(query, (record_id,)))
 
 
@@ -338,10 +351,11 @@ def deleted_on(library: Library, record_id: str) -> datetime.date | None:
     return None if row is None or row[0] is None else datetime.date.fromisoformat(row[0])
 
 
-def _stored(record_id: str, row: tuple[str, str, str, str]) -> StoredVersion:
-    form, raw, source, seen_on = row
+def _stored(record_id: str, row: tuple[Any, ...]) -> StoredVersion:
+    form, raw, source, seen_on, number = row
     (record,) = READERS[form](raw, name=record_id).records
     return StoredVersion(
+        number=number,
         record=dataclasses.replace(record, id=record_id),
         format=form,
         raw=raw,

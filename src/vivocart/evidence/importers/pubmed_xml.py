@@ -27,7 +27,8 @@ from vivocart.ground.errors import InputError
 from vivocart.ground.tables import Issue
 
 _COMMENT = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
-_ARTICLE = re.compile(r"<PubmedArticle(?:\s[^>]*)?>.*?</PubmedArticle>", re.DOTALL)
+_ARTICLE = re.compile(r"<PubmedArticle(?=[\s>])")
+_END = "</PubmedArticle>"
 _DELETED = re.compile(r"<DeleteCitation(?:\s[^>]*)?>.*?</DeleteCitation>", re.DOTALL)
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _CHUNK = 1 << 20
@@ -53,8 +54,8 @@ def read_pubmed_xml(data: bytes | str, *, name: str = "PubMed XML") -> Batch:
     items: list[Imported] = []
     issues: list[Issue] = []
     masked = _without_comments(text)
-    for position, match in enumerate(_ARTICLE.finditer(masked), start=1):
-        raw = text[match.start() : match.end()]
+    for position, (start, end) in enumerate(_articles(masked), start=1):
+        raw = text[start:end]
         try:
             article = ET.fromstring(raw)  # checked above: it declares no entity
             record = _record(article)
@@ -69,6 +70,14 @@ def read_pubmed_xml(data: bytes | str, *, name: str = "PubMed XML") -> Batch:
     return Batch(
         format="pubmed_xml", items=tuple(items), issues=tuple(issues), deleted=tuple(_deleted(masked))
     )
+
+
+def _articles(masked: str) -> Iterator[tuple[int, int]]:
+    """Where each article begins and ends."""
+    for opening in _ARTICLE.finditer(masked):
+        end = masked.find(_END, opening.end())
+        if end >= 0:
+            yield opening.start(), end + len(_END)
 
 
 def _without_comments(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Records set aside: the clipboard, collections and My Bibliography."""

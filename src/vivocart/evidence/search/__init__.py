@@ -1,0 +1,1 @@
+"""Search in the user's library with PubMed's query language."""
