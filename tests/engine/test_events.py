@@ -194,6 +194,37 @@ def test_a_rate_that_jumps_is_integrated_up_to_the_jump() -> None:
     assert run(made, [1.3, 2.0])["x"] == pytest.approx([1.3, 1.3 - 2 * 0.7], abs=1e-12)
 
 
+def test_a_state_without_a_value_waits_for_its_event() -> None:
+    made = system({"x": -x, "n": 0}, {"x": 1, "n": sympy.nan}, [event(TIME >= 1, n=3)])
+    found = run(made, [0.5, 1.5])
+    np.testing.assert_allclose(found["x"], np.exp([-0.5, -1.5]), rtol=1e-7)
+    np.testing.assert_equal(found["n"], [math.nan, 3.0])
+
+
+def test_a_time_that_events_move_is_met_exactly() -> None:
+    # w is the next time; what the event notes in v shows when it happened
+    alarm = event(w <= TIME, w=w + sympy.Float(0.7), n=n + 1, v=TIME - w)
+    made = system({"n": 0, "w": 0, "v": 0, "x": x}, {"n": 0, "w": 0.7, "v": 0, "x": 1}, [alarm])
+    found = run(made, [0.699, 0.7, 3.5, 3.6])
+    assert found["n"].tolist() == [0, 1, 5, 5]
+    assert found["v"].tolist() == [0, 0, 0, 0]
+
+
+def test_a_constant_made_from_a_start_value_does_not_follow_the_state() -> None:
+    made = System(
+        id="test",
+        parameters=(Parameter(id="p", value=2.0),),
+        states=(State(id="n", rate=sympy.S.Zero), State(id="x", rate=symbol("first"))),
+        start=(
+            Assignment(id="n", expression=sympy.Integer(5)),
+            Assignment(id="first", expression=2 * n),
+            Assignment(id="x", expression=sympy.S.Zero),
+        ),
+        events=(event(TIME >= 1, n=100),),
+    )
+    assert run(made, [2.0])["x"].tolist() == pytest.approx([20.0])
+
+
 def test_a_system_that_cannot_go_on_says_where() -> None:
     made = system({"x": x * x}, {"x": 1}, [])
     with pytest.raises(SimulationError, match=r"at time (1|0\.99).*state 'x'"):

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivocart.equations.system import TIME, symbol
-from vivocart.formats.mathml import AVOGADRO, MathReader, as_boolean, as_number, divide, number
+from vivocart.formats.mathml import MathReader
+from vivocart.formats.mathml_functions import AVOGADRO, as_boolean, as_number, divide, number
 from vivocart.ground.errors import InputError, UnsupportedError
 
 x, y = symbol("x"), symbol("y")

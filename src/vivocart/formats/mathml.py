@@ -1,349 +1,44 @@
 """MathML, as libSBML's syntax tree, walked into SymPy expressions.
 
-Every node is built by a function chosen from a table here: no text of a model is parsed, evaluated or executed. What only
-holds numbers is worked out at once in double precision, so a model cannot ask for a number with a million digits.
+Every node is built by a function chosen from a table: no text of a model is parsed, evaluated or executed.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import libsbml
 import sympy
-from sympy.core.relational import Relational
-from sympy.functions.elementary.piecewise import ExprCondPair
-from sympy.logic.boolalg import Boolean, BooleanAtom
+from sympy.logic.boolalg import Boolean
 
 from vivocart.equations.system import TIME
+from vivocart.formats.mathml_functions import (
+    CONSTANTS,
+    FALSE,
+    JOINS,
+    LITERALS,
+    NUMERIC,
+    RELATIONS,
+    TRUE,
+    as_boolean,
+    as_number,
+    conjunction,
+    disjunction,
+    logic,
+    negation,
+    number,
+    relation,
+    select,
+)
 from vivocart.ground.errors import InputError, UnsupportedError
 
-AVOGADRO = 6.02214179e23
-"""The value of the symbol ``avogadro``. Source: SBML Level 3 Version 2 Core, section 3.4.6 (CODATA 2006)."""
-
-MAXIMUM_DEPTH = (
-    128  # of an expression with its functions written out; deeper ones meet recursion limits further on
-)
-MAXIMUM_NODES = (
-    2_000_000  # of a model with its functions written out: functions that call functions grow exponentially
-)
-_LARGEST_WHOLE = 2**53
-_LARGEST_EXPONENT = 64
-
-_TRUE, _FALSE = sympy.true, sympy.false
-
-
-def _unevaluated(kind: Any, *arguments: sympy.Basic) -> Any:
-    """A condition as written: SymPy would look for contradictions and compare by assumptions, at a cost."""
-    return kind(*arguments, evaluate=False)
-
-
-def as_number(value: sympy.Basic) -> sympy.Expr:
-    """``value`` where a number is asked for: true counts as 1 and false as 0."""
-    if isinstance(value, BooleanAtom):
-        return sympy.Integer(int(bool(value)))
-    if isinstance(value, Boolean) and not isinstance(value, sympy.Symbol):
-        return select(((sympy.S.One, value), (sympy.S.Zero, _TRUE)))
-    return value  # type: ignore[return-value]
-
-
-def select(pieces: Sequence[tuple[sympy.Basic, sympy.Basic]]) -> sympy.Expr:
-    """The first value whose condition holds, as written.
-
-    SymPy's own constructor would write conditions within conditions out, which takes exponential time.
-    """
-    pairs = [sympy.Basic.__new__(ExprCondPair, value, condition) for value, condition in pieces]
-    return sympy.Basic.__new__(sympy.Piecewise, *pairs)  # type: ignore[return-value]
-
-
-def as_boolean(value: sympy.Basic) -> Boolean:
-    """``value`` where a truth is asked for: a number is true unless it is 0."""
-    if isinstance(value, Boolean) and not isinstance(value, sympy.Symbol):
-        return value
-    if isinstance(value, sympy.Number):
-        return _FALSE if float(value) == 0.0 else _TRUE
-    return _unevaluated(sympy.Ne, value, sympy.S.Zero)
-
-
-def number(value: float) -> sympy.Expr:
-    """A SymPy number of exactly this double-precision value."""
-    if math.isnan(value):
-        return sympy.nan
-    if math.isinf(value):
-        return sympy.oo if value > 0 else -sympy.oo
-    if value == int(value) and abs(value) <= _LARGEST_WHOLE:
-        return sympy.Integer(int(value))
-    return sympy.Float(value)
-
-
-def divide(above: sympy.Expr, below: sympy.Expr) -> sympy.Expr:
-    """The quotient, with a division by zero as the processor does it (infinite or not a number)."""
-    folded = _fold(_divide, (above, below))
-    return _ratio(above, below) if folded is None else folded
-
-
-def _ratio(above: sympy.Expr, below: sympy.Expr) -> sympy.Expr:
-    if below == 0:
-        return sympy.Mul(above, sympy.oo)
-    return sympy.Mul(above, sympy.Pow(below, -1))
-
-
-def _divide(a: float, b: float) -> float:
-    if b != 0.0:
-        return a / b
-    if a == 0.0 or math.isnan(a) or math.isnan(b):
-        return math.nan
-    return math.copysign(math.inf, a) * math.copysign(1.0, b)
-
-
-def _power(a: float, b: float) -> float:
-    try:
-        value = a**b
-    except ZeroDivisionError:
-        return math.inf
-    except OverflowError:
-        return math.inf if a > 0 or b % 2 == 0 else -math.inf
-    return math.nan if isinstance(value, complex) else value
-
-
-def _pow(base: sympy.Expr, exponent: sympy.Expr) -> sympy.Expr:
-    if exponent.is_Integer and abs(int(exponent)) > _LARGEST_EXPONENT:  # type: ignore[arg-type]
-        exponent = sympy.Float(int(exponent))  # type: ignore[arg-type]  # or (2*x)**n holds the number 2**n in full
-    return sympy.Pow(base, exponent)
-
-
-def _gamma_of_next(a: float) -> float:
-    try:
-        return math.gamma(a + 1.0)
-    except (ValueError, OverflowError):
-        return math.nan if a < 0 else math.inf
-
-
-def _is_number(value: sympy.Basic) -> bool:
-    return isinstance(value, sympy.Number)
-
-
-def _fold(function: Callable[..., float], arguments: Sequence[sympy.Basic]) -> sympy.Expr | None:
-    """The value of a function of numbers, or nothing if an argument is not a number."""
-    if not all(map(_is_number, arguments)):
-        return None
-    try:
-        return number(float(function(*(float(a) for a in arguments))))  # type: ignore[arg-type]
-    except (ValueError, ZeroDivisionError):
-        return sympy.nan
-    except OverflowError:
-        return sympy.oo
-
-
-def _truncate(a: float) -> float:
-    return float(math.trunc(a))
-
-
-def _absolute(a: float) -> float:
-    return abs(a)
-
-
-def _whole_part(value: sympy.Expr) -> sympy.Expr:
-    folded = _fold(_truncate, (value,))
-    if folded is not None:
-        return folded
-    upward = _unevaluated(sympy.Lt, value, sympy.S.Zero)
-    return select(((sympy.ceiling(value), upward), (sympy.floor(value), _TRUE)))
-
-
-def _quotient(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
-    return _whole_part(divide(a, b))
-
-
-def _remainder(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
-    folded = _fold(math.fmod, (a, b))
-    return sympy.Add(a, sympy.Mul(-1, b, _quotient(a, b))) if folded is None else folded
-
-
-def _of_reciprocal(function: Callable[..., sympy.Expr]) -> Callable[[sympy.Expr], sympy.Expr]:
-    return lambda x: function(divide(sympy.S.One, x))
-
-
-def _reciprocal(function: Callable[..., sympy.Expr]) -> Callable[[sympy.Expr], sympy.Expr]:
-    return lambda x: divide(sympy.S.One, function(x))
-
-
-def _folding(numeric: Callable[..., float], symbolic: Callable[..., sympy.Expr]) -> Callable[..., sympy.Expr]:
-    def build(*arguments: sympy.Expr) -> sympy.Expr:
-        folded = _fold(numeric, arguments)
-        return symbolic(*arguments) if folded is None else folded
-
-    return build
-
-
-def _log(base: sympy.Expr, value: sympy.Expr) -> sympy.Expr:
-    return divide(_LN(value), _LN(base))
-
-
-def _root(degree: sympy.Expr, value: sympy.Expr) -> sympy.Expr:
-    return _POW(value, divide(sympy.S.One, degree))
-
-
-def _ln(a: float) -> float:
-    return -math.inf if a == 0.0 else math.log(a)
-
-
-_POW = _folding(_power, _pow)
-_LN = _folding(_ln, sympy.log)
-_SIN, _COS, _TAN = _folding(math.sin, sympy.sin), _folding(math.cos, sympy.cos), _folding(math.tan, sympy.tan)
-_SINH, _COSH = _folding(math.sinh, sympy.sinh), _folding(math.cosh, sympy.cosh)
-_TANH = _folding(math.tanh, sympy.tanh)
-_ASIN, _ACOS = _folding(math.asin, sympy.asin), _folding(math.acos, sympy.acos)
-_ATAN = _folding(math.atan, sympy.atan)
-_ASINH, _ACOSH = _folding(math.asinh, sympy.asinh), _folding(math.acosh, sympy.acosh)
-_ATANH = _folding(math.atanh, sympy.atanh)
-
-
-def _largest(*values: sympy.Expr) -> sympy.Expr:
-    return _folding(lambda *v: max(v), lambda *v: sympy.Max(*v, evaluate=False))(*values)
-
-
-def _smallest(*values: sympy.Expr) -> sympy.Expr:
-    return _folding(lambda *v: min(v), lambda *v: sympy.Min(*v, evaluate=False))(*values)
-
-
-def _minus(*values: sympy.Expr) -> sympy.Expr:
-    if len(values) == 1:
-        return sympy.Mul(-1, values[0])
-    return sympy.Add(values[0], sympy.Mul(-1, values[1]))
-
-
-# number of arguments (least, most) and what they make
-_NUMERIC: dict[int, tuple[int, float, Callable[..., sympy.Expr]]] = {
-    libsbml.AST_PLUS: (0, math.inf, sympy.Add),
-    libsbml.AST_TIMES: (0, math.inf, sympy.Mul),
-    libsbml.AST_MINUS: (1, 2, _minus),
-    libsbml.AST_DIVIDE: (2, 2, divide),
-    libsbml.AST_POWER: (2, 2, _POW),
-    libsbml.AST_FUNCTION_POWER: (2, 2, _POW),
-    libsbml.AST_FUNCTION_ROOT: (2, 2, _root),
-    libsbml.AST_FUNCTION_ABS: (1, 1, _folding(_absolute, sympy.Abs)),
-    libsbml.AST_FUNCTION_EXP: (1, 1, _folding(math.exp, sympy.exp)),
-    libsbml.AST_FUNCTION_LN: (1, 1, _LN),
-    libsbml.AST_FUNCTION_LOG: (2, 2, _log),
-    libsbml.AST_FUNCTION_FLOOR: (1, 1, _folding(math.floor, sympy.floor)),
-    libsbml.AST_FUNCTION_CEILING: (1, 1, _folding(math.ceil, sympy.ceiling)),
-    libsbml.AST_FUNCTION_FACTORIAL: (1, 1, _folding(_gamma_of_next, lambda x: sympy.gamma(sympy.Add(x, 1)))),
-    libsbml.AST_FUNCTION_SIN: (1, 1, _SIN),
-    libsbml.AST_FUNCTION_COS: (1, 1, _COS),
-    libsbml.AST_FUNCTION_TAN: (1, 1, _TAN),
-    libsbml.AST_FUNCTION_SEC: (1, 1, _reciprocal(_COS)),
-    libsbml.AST_FUNCTION_CSC: (1, 1, _reciprocal(_SIN)),
-    libsbml.AST_FUNCTION_COT: (1, 1, _reciprocal(_TAN)),
-    libsbml.AST_FUNCTION_SINH: (1, 1, _SINH),
-    libsbml.AST_FUNCTION_COSH: (1, 1, _COSH),
-    libsbml.AST_FUNCTION_TANH: (1, 1, _TANH),
-    libsbml.AST_FUNCTION_SECH: (1, 1, _reciprocal(_COSH)),
-    libsbml.AST_FUNCTION_CSCH: (1, 1, _reciprocal(_SINH)),
-    libsbml.AST_FUNCTION_COTH: (1, 1, _reciprocal(_TANH)),
-    libsbml.AST_FUNCTION_ARCSIN: (1, 1, _ASIN),
-    libsbml.AST_FUNCTION_ARCCOS: (1, 1, _ACOS),
-    libsbml.AST_FUNCTION_ARCTAN: (1, 1, _ATAN),
-    libsbml.AST_FUNCTION_ARCSEC: (1, 1, _of_reciprocal(_ACOS)),
-    libsbml.AST_FUNCTION_ARCCSC: (1, 1, _of_reciprocal(_ASIN)),
-    libsbml.AST_FUNCTION_ARCCOT: (1, 1, _of_reciprocal(_ATAN)),
-    libsbml.AST_FUNCTION_ARCSINH: (1, 1, _ASINH),
-    libsbml.AST_FUNCTION_ARCCOSH: (1, 1, _ACOSH),
-    libsbml.AST_FUNCTION_ARCTANH: (1, 1, _ATANH),
-    libsbml.AST_FUNCTION_ARCSECH: (1, 1, _of_reciprocal(_ACOSH)),
-    libsbml.AST_FUNCTION_ARCCSCH: (1, 1, _of_reciprocal(_ASINH)),
-    libsbml.AST_FUNCTION_ARCCOTH: (1, 1, _of_reciprocal(_ATANH)),
-    libsbml.AST_FUNCTION_MAX: (1, math.inf, _largest),
-    libsbml.AST_FUNCTION_MIN: (1, math.inf, _smallest),
-    libsbml.AST_FUNCTION_REM: (2, 2, _remainder),
-    libsbml.AST_FUNCTION_QUOTIENT: (2, 2, _quotient),
-}
-
-_RELATIONS: dict[int, tuple[type[Relational], Callable[[float, float], bool]]] = {
-    libsbml.AST_RELATIONAL_EQ: (sympy.Eq, lambda a, b: a == b),
-    libsbml.AST_RELATIONAL_NEQ: (sympy.Ne, lambda a, b: a != b),
-    libsbml.AST_RELATIONAL_LT: (sympy.Lt, lambda a, b: a < b),
-    libsbml.AST_RELATIONAL_LEQ: (sympy.Le, lambda a, b: a <= b),
-    libsbml.AST_RELATIONAL_GT: (sympy.Gt, lambda a, b: a > b),
-    libsbml.AST_RELATIONAL_GEQ: (sympy.Ge, lambda a, b: a >= b),
-}
-
-_JOINS = {libsbml.AST_LOGICAL_AND, libsbml.AST_LOGICAL_OR, libsbml.AST_PLUS, libsbml.AST_TIMES}
-
-_CONSTANTS: dict[int, sympy.Basic] = {
-    libsbml.AST_CONSTANT_E: sympy.Float(math.e),
-    libsbml.AST_CONSTANT_PI: sympy.Float(math.pi),
-    libsbml.AST_CONSTANT_TRUE: _TRUE,
-    libsbml.AST_CONSTANT_FALSE: _FALSE,
-    libsbml.AST_NAME_AVOGADRO: sympy.Float(AVOGADRO),
-}
-_LITERALS = {libsbml.AST_INTEGER, libsbml.AST_REAL, libsbml.AST_REAL_E, libsbml.AST_RATIONAL}
-
-
-def conjunction(parts: Sequence[sympy.Basic]) -> Boolean:
-    """All of ``parts``, without the search for contradictions that SymPy would make."""
-    kept = [p for p in parts if p != _TRUE]
-    if any(p == _FALSE for p in kept):
-        return _FALSE
-    if len(kept) < 2:
-        return kept[0] if kept else _TRUE  # type: ignore[return-value]
-    return _unevaluated(sympy.And, *kept)
-
-
-def negation(part: sympy.Basic) -> Boolean:
-    """Not ``part``."""
-    if isinstance(part, BooleanAtom):
-        return _FALSE if part == _TRUE else _TRUE
-    return _unevaluated(sympy.Not, part)
-
-
-def disjunction(parts: Sequence[sympy.Basic]) -> Boolean:
-    """Any of ``parts``."""
-    kept = [p for p in parts if p != _FALSE]
-    if any(p == _TRUE for p in kept):
-        return _TRUE
-    if len(kept) < 2:
-        return kept[0] if kept else _FALSE  # type: ignore[return-value]
-    return _unevaluated(sympy.Or, *kept)
-
-
-def _exclusive(parts: Sequence[sympy.Basic]) -> Boolean:
-    odd: sympy.Basic = _FALSE
-    for part in parts:
-        if odd == _FALSE:
-            odd = part
-        elif isinstance(odd, BooleanAtom) or isinstance(part, BooleanAtom):
-            odd = disjunction((conjunction((odd, negation(part))), conjunction((negation(odd), part))))
-        else:
-            odd = _unevaluated(sympy.Ne, as_number(odd), as_number(part))
-    return odd  # type: ignore[return-value]
-
-
-def _logic(kind: int, truths: list[Boolean]) -> Boolean | None:
-    joins = {
-        libsbml.AST_LOGICAL_AND: conjunction,
-        libsbml.AST_LOGICAL_OR: disjunction,
-        libsbml.AST_LOGICAL_XOR: _exclusive,
-    }
-    if kind in joins:
-        return joins[kind](truths)
-    if kind == libsbml.AST_LOGICAL_NOT and len(truths) == 1:
-        return negation(truths[0])
-    if kind == libsbml.AST_LOGICAL_IMPLIES and len(truths) == 2:
-        return disjunction((negation(truths[0]), truths[1]))
-    return None
-
-
-def relation(kind: int, left: sympy.Basic, right: sympy.Basic) -> Boolean:
-    """One comparison of two numbers (or truths, as numbers)."""
-    build, compare = _RELATIONS[kind]
-    a, b = as_number(left), as_number(right)
-    if _is_number(a) and _is_number(b):
-        return _TRUE if compare(float(a), float(b)) else _FALSE  # type: ignore[arg-type]
-    return _unevaluated(build, a, b)
+# of an expression with its functions written out: deeper ones meet recursion limits further on
+MAXIMUM_DEPTH = 128
+# of a model with its functions written out: functions that call functions grow exponentially
+MAXIMUM_NODES = 2_000_000
 
 
 @final
@@ -359,6 +54,8 @@ class MathReader:
         What stands for the rate of change of an identifier.
     functions
         Function definitions by id: libSBML objects.
+    file
+        Name for the messages.
     time
         What the symbol for time stands for; 0 where initial values are worked out.
     """
@@ -367,6 +64,7 @@ class MathReader:
     rate: Callable[[str], sympy.Expr]
     functions: Mapping[str, Any]
     time: sympy.Expr = TIME
+    file: str = ""
     nodes: int = 0
 
     def number(self, node: Any, where: str, local: Mapping[str, sympy.Basic] | None = None) -> sympy.Expr:
@@ -377,13 +75,16 @@ class MathReader:
         """The condition of a math element where a truth is wanted."""
         return as_boolean(self._read(node, where, {}, 0))
 
+    def _at(self, where: str) -> str:
+        return f"{self.file}, {where}" if self.file else where
+
     def _read(self, node: Any, where: str, local: Mapping[str, sympy.Basic], depth: int) -> sympy.Basic:
         self.nodes += 1
         if self.nodes > MAXIMUM_NODES:
-            raise InputError(f"the model's math has more than {MAXIMUM_NODES} parts", where=where)
+            raise InputError(f"the model's math has more than {MAXIMUM_NODES} parts", where=self._at(where))
         if depth > MAXIMUM_DEPTH:
             raise InputError(
-                f"math nested deeper than {MAXIMUM_DEPTH}", where=where, mend="split it into rules"
+                f"math nested deeper than {MAXIMUM_DEPTH}", where=self._at(where), mend="split it into rules"
             )
         kind = node.getType()
         leaf = self._leaf(node, kind, where, local)
@@ -397,12 +98,12 @@ class MathReader:
         return self._apply(node, kind, arguments, where)
 
     def _leaf(self, node: Any, kind: int, where: str, local: Mapping[str, sympy.Basic]) -> sympy.Basic | None:
-        if kind in _LITERALS:
+        if kind in LITERALS:
             return number(node.getValue())
         if kind == libsbml.AST_NAME_TIME:
             return self.time
-        if kind in _CONSTANTS:
-            return _CONSTANTS[kind]
+        if kind in CONSTANTS:
+            return CONSTANTS[kind]
         if kind == libsbml.AST_NAME:
             return self._name(node.getName(), where, local)
         if kind == libsbml.AST_FUNCTION_RATE_OF:
@@ -412,15 +113,17 @@ class MathReader:
         return None
 
     def _apply(self, node: Any, kind: int, arguments: list[sympy.Basic], where: str) -> sympy.Basic:
-        if kind in _NUMERIC:
-            least, most, build = _NUMERIC[kind]
+        if kind in NUMERIC:
+            least, most, build = NUMERIC[kind]
             if not least <= len(arguments) <= most:
-                raise InputError(f"<{node.getName() or kind}> with {len(arguments)} arguments", where=where)
+                raise InputError(
+                    f"<{node.getName() or kind}> with {len(arguments)} arguments", where=self._at(where)
+                )
             return build(*map(as_number, arguments))
-        if kind in _RELATIONS:
+        if kind in RELATIONS:
             pairs = itertools.pairwise(arguments)
             return conjunction([relation(kind, left, right) for left, right in pairs])
-        made = _logic(kind, [as_boolean(a) for a in arguments])
+        made = logic(kind, [as_boolean(a) for a in arguments])
         if made is None:
             raise UnsupportedError("math", node.getName() or f"type {kind}", why=where)
         return made
@@ -430,13 +133,15 @@ class MathReader:
             return local[name]
         found = self.resolve(name)
         if found is None:
-            raise InputError(f"'{name}' is used in math and defined nowhere", where=where, mend="define it")
+            raise InputError(
+                f"'{name}' is used in math and defined nowhere", where=self._at(where), mend="define it"
+            )
         return found
 
     def _rate_of(self, node: Any, where: str, local: Mapping[str, sympy.Basic]) -> sympy.Basic:
         child = node.getChild(0)
         if node.getNumChildren() != 1 or child.getType() != libsbml.AST_NAME:
-            raise InputError("rateOf takes one identifier", where=where)
+            raise InputError("rateOf takes one identifier", where=self._at(where))
         target = self._name(child.getName(), where, local)
         if not isinstance(target, sympy.Symbol):
             return sympy.S.Zero  # a number, by way of a function's argument
@@ -446,12 +151,12 @@ class MathReader:
         pieces: list[tuple[sympy.Basic, sympy.Basic]] = []
         for value, condition in zip(parts[0::2], parts[1::2], strict=False):
             truth = as_boolean(condition)
-            if truth != _FALSE:
+            if truth != FALSE:
                 pieces.append((value, truth))
-            if truth == _TRUE:
+            if truth == TRUE:
                 break
         else:
-            pieces.append((parts[-1] if len(parts) % 2 else sympy.nan, _TRUE))
+            pieces.append((parts[-1] if len(parts) % 2 else sympy.nan, TRUE))
         if len(pieces) == 1:
             return pieces[0][0]
         if all(isinstance(value, Boolean) and not isinstance(value, sympy.Symbol) for value, _ in pieces):
@@ -465,12 +170,12 @@ class MathReader:
         definition = self.functions.get(name)
         if definition is None:
             raise InputError(
-                f"function '{name}' is called and defined nowhere", where=where, mend="define it"
+                f"function '{name}' is called and defined nowhere", where=self._at(where), mend="define it"
             )
         if definition.getNumArguments() != len(arguments):
             wanted = definition.getNumArguments()
             raise InputError(
-                f"function '{name}' takes {wanted} arguments, {len(arguments)} given", where=where
+                f"function '{name}' takes {wanted} arguments, {len(arguments)} given", where=self._at(where)
             )
         body = definition.getBody()
         if body is None:
@@ -486,7 +191,7 @@ def _children(node: Any) -> list[Any]:
 
 def _operands(node: Any, kind: int) -> list[Any]:
     """Children of a node; of a sum in a sum (in a sum ...) the terms, as deep as they lie."""
-    if kind not in _JOINS:
+    if kind not in JOINS:
         return _children(node)
     found: list[Any] = []
     waiting = _children(node)[::-1]

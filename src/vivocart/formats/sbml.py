@@ -10,7 +10,7 @@ import libsbml
 import sympy
 
 from vivocart.equations.system import Assignment, State, System, symbol
-from vivocart.formats.mathml import divide, number
+from vivocart.formats.mathml_functions import divide, number
 from vivocart.formats.ordering import in_order
 from vivocart.formats.sbml_document import guard_xml, one_line, parse_sbml
 from vivocart.formats.sbml_events import read_events

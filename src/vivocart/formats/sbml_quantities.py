@@ -11,7 +11,8 @@ from typing import Any, final
 import sympy
 
 from vivocart.equations.system import TIME, Parameter, symbol
-from vivocart.formats.mathml import MathReader, divide, number
+from vivocart.formats.mathml import MathReader
+from vivocart.formats.mathml_functions import divide, number
 from vivocart.ground.errors import InputError
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -34,6 +35,7 @@ class View:
             resolve=lambda name: self.symbol(name) if name in self.draft.kinds else None,
             rate=self.rate,
             functions=self.draft.functions,
+            file=self.draft.name,
             time=sympy.S.Zero if self.at_start else TIME,
         )
 
