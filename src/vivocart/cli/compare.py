@@ -16,7 +16,7 @@ from vivocart.cli.options import (
     seed_option,
     threads_option,
 )
-from vivocart.cli.printing import print_json
+from vivocart.cli.printing import RESEARCH_ONLY, print_json
 from vivocart.cli.progress import progress
 from vivocart.cli.simulate import print_endpoints
 
@@ -67,7 +67,7 @@ def compare(
 ) -> None:
     """Simulate several arms in the same virtual patients and set their endpoints side by side.
 
-    FILE receives the endpoints, a row for each arm and patient.
+    The patients meet the entry criteria of NCT06801119. FILE receives the endpoints, a row for each arm and patient.
     """
     from vivocart.ground.errors import InputError
     from vivocart.scenarios.files import replace_file, require_writable
@@ -93,10 +93,13 @@ def compared_arms(scenario: Scenario, *, threads: int | None, quiet: bool) -> Co
     from vivocart.decisions.compare import compare as run
     from vivocart.model.load import load_model
     from vivocart.patients.population import VirtualPopulation
+    from vivocart.trials.protocol import reference_entry
 
     regimens = {arm.name: arm.parsed() for arm in scenario.arms}
     model = load_model()
-    patients = VirtualPopulation.sample(model, n_patients=scenario.n_patients, seed=scenario.seed)
+    patients = VirtualPopulation.sample(
+        model, n_patients=scenario.n_patients, seed=scenario.seed, criteria=reference_entry()
+    )
     with progress("simulating", quiet=quiet) as (on_progress, _):
         return run(
             model,
@@ -136,6 +139,7 @@ def print_comparison(
         print_endpoints(f"{head}: median (5 to 95 %)", tables)
         if len(compared.failures):
             click.echo(f"{len(compared.failures)} patients failed and stand in no statistic: see --json")
+        click.echo(RESEARCH_ONLY)
         if out is not None:
             click.echo(f"Written: {out}")
 

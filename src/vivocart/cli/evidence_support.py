@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vivocart.evidence.quantities import Quantity
+    from vivocart.evidence.records import Record
     from vivocart.evidence.uses import Use
     from vivocart.ground.tables import Issue
     from vivocart.scenarios.support import Support
@@ -113,16 +114,45 @@ def _use_data(use: Use, known: Mapping[str, Quantity]) -> dict[str, object]:
     }
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "vivocart evidence show wang2025", "vivocart evidence show 40961420 --html --out letter.html"
+    )
+)
 @click.argument("id_", metavar="ID")
+@click.option(
+    "--html", "as_html", is_flag=True, help="Print the record's page: one HTML file, opens offline."
+)
+@click.option("--out", type=_FILE, metavar="FILE", help="Write the page to FILE; needs --html.")
+@click.option(
+    "--simulation/--no-simulation",
+    "is_simulated",
+    default=True,
+    help="Simulate how far predictions move with the record's parameters, for the page.",
+)
 @json_option
-def show(*, id_: str, as_json: bool) -> None:
-    """Print a record with its quantities, or one quantity, by ID; a record by its PMID or DOI too."""
-    from vivocart.evidence.citations import cite as cited
-    from vivocart.evidence.library import quantities, record
+def show(*, id_: str, as_html: bool, out: Path | None, is_simulated: bool, as_json: bool) -> None:
+    """Print a record with its quantities, or one quantity, by ID; a record by its PMID or DOI too.
 
+    With --html, the record's page: its sections, display options, citations, and what rests on it. A record of your own
+    library is found too.
+    """
+    from vivocart.evidence.library import quantities
+
+    if as_html:
+        _write_page(id_, out, is_simulated=is_simulated)
+        return
+    if out is not None:
+        raise click.UsageError("--out needs --html")
     known = quantities()
     rows, of = ([known[id_]], known[id_].record_id) if id_ in known else _rows_of(id_)
+    _print_record(rows, of, as_json=as_json)
+
+
+def _print_record(rows: Sequence[Quantity], of: str, *, as_json: bool) -> None:
+    from vivocart.evidence.citations import cite as cited
+    from vivocart.evidence.library import record
+
     if as_json:
         found = dataclasses.asdict(record(of)) if of else {}
         print_json({"record": found, "quantities": [row.model_dump(mode="json") for row in rows]})
@@ -133,6 +163,41 @@ def show(*, id_: str, as_json: bool) -> None:
         click.echo(f"\n{row.id}: {row.quantity}\n  {_number_text(row)}, trust: {row.trust}\n  {row.place}")
         if row.note:
             click.echo(f"  {row.note}")
+
+
+def _write_page(name: str, out: Path | None, *, is_simulated: bool) -> None:
+    from vivocart.ground.errors import UnknownNameError
+    from vivocart.report.record_page import render_record
+    from vivocart.scenarios.files import replace_file
+    from vivocart.scenarios.what_if import sensitivity, without_record
+
+    try:
+        used = without_record(name)
+    except UnknownNameError as error:
+        page = render_record(_own_record(name, error))
+    else:
+        shifts = sensitivity(used.parameter_ids) if is_simulated and used.parameter_ids else None
+        page = render_record(used.record, used, shifts)
+    if out is None:
+        click.echo(page, nl=False)
+        return
+    with replace_file(out) as staged:
+        staged.write_text(page, encoding="utf-8")
+    click.echo(f"Page: {out}")
+
+
+def _own_record(name: str, unknown: Exception) -> Record:
+    """A record of the user's library by id, PMID or DOI; ``unknown`` is raised where there is none."""
+    from vivocart.evidence.retractions import names_in
+    from vivocart.evidence.store import default_path, get, open_library
+
+    if default_path().is_file():
+        wanted = name.strip().casefold().removeprefix("pmid").strip(" :")
+        with open_library() as library:
+            for names in names_in(library):
+                if wanted in (names.id.casefold(), names.pmid, names.doi.casefold()):
+                    return get(library, names.id)
+    raise unknown
 
 
 def _rows_of(name: str) -> tuple[list[Quantity], str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vivocart.ground.tables import Issue
 
 
+RESEARCH_ONLY = "For research, not for treatment decisions."
 _PIPE_WIDTH = 140  # a file has no width; wide enough that identifiers stay whole
 
 

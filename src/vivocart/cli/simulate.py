@@ -16,7 +16,7 @@ from vivocart.cli.options import (
     seed_option,
     threads_option,
 )
-from vivocart.cli.printing import print_json, print_table
+from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
 from vivocart.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Simulate one regimen in virtual patients with refractory SLE.
+    """Simulate one regimen in virtual patients with refractory SLE who meet the entry criteria of NCT06801119.
 
     Prints the infusions and the endpoints (median, 5 to 95 % of patients). FILE receives a row for each patient and
     time, with a column for each observable.
@@ -93,6 +93,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     from vivocart.scenarios.files import require_writable
     from vivocart.simulation.run import simulate as run
     from vivocart.therapies.regimen import Regimen
+    from vivocart.trials.protocol import reference_entry
 
     regimen = Regimen(
         product,
@@ -105,7 +106,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     if out is not None:
         require_writable(out.absolute().parent)
     model = load_model()
-    patients = VirtualPopulation.sample(model, n_patients=n_patients, seed=seed)
+    patients = VirtualPopulation.sample(model, n_patients=n_patients, seed=seed, criteria=reference_entry())
     with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
         result = run(
             model,
@@ -144,6 +145,7 @@ def _deliver(result: Simulation, out: Path | None, title: str, *, as_json: bool,
         print_endpoints(title, {"": table})
         if len(result.failures):
             click.echo(f"{len(result.failures)} patients failed and stand in no statistic: see --json")
+        click.echo(RESEARCH_ONLY)
         if out is not None:
             click.echo(f"Trajectories: {out}")
 

@@ -15,7 +15,7 @@ from vivocart.cli.options import (
     seed_option,
     threads_option,
 )
-from vivocart.cli.printing import print_json, print_table
+from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
 from vivocart.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _print_result(result: TrialResult, folder: Path) -> None:
         click.echo(
             f"{failed} virtual patients could not be integrated; they are listed in the report and in no statistic"
         )
-    click.echo("For research, not for treatment decisions.")
+    click.echo(RESEARCH_ONLY)
     if result.interval_days is not None:
         click.echo(f"The dosing interval, {result.interval_days:g} d, is a scenario: it was not published.")
     click.echo(f"Report: {folder / 'report.html'}")

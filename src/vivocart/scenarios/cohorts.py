@@ -155,7 +155,8 @@ def _simulated(
 
 
 def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    return {str(name): table[name].to_numpy(dtype=float) for name in table.columns}
+    values = table.to_numpy(dtype=float)
+    return {str(name): values[:, place] for place, name in enumerate(table.columns)}
 
 
 def _row(

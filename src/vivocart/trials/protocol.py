@@ -281,3 +281,8 @@ def _placed(place: str) -> Generator[None]:
     except InputError as error:
         where = f"{place}.{error.where}" if error.where else place
         raise InputError(error.problem, where=where, mend=error.mend) from error
+
+
+def reference_entry() -> EntryCriteria | None:
+    """Entry criteria of NCT06801119: whom virtual patients stand for where no study is named."""
+    return load_study("hn2301").entry
