@@ -379,7 +379,7 @@ class _Writer:
             return [code.fma(scaled, scaled, sums[0])]
 
         total = _summing_loop(code, self.n, 1, body)[0]
-        mean = code.mul(total, code.number(1.0 / max(self.n, 1)))
+        mean = code.mul(total, code.number(1.0 / max(self.program.n_counted, 1)))
         norm = code.intrinsic("sqrt", mean)
         code.store("%w", at.error, norm)
         # 0.95 * norm**(-1/5), from the mean of squares

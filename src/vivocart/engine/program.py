@@ -41,6 +41,7 @@ class Program:
     kept: tuple[int, ...]  # places in the system of the states that are integrated
     factorization: Factorization
     n_parameters: int
+    n_counted: int  # states that the norm of the error is a mean over: also those that stay zero
 
 
 def build_program(
@@ -110,6 +111,7 @@ def build_program(
         kept=(*kept, *(len(system.states) + i for i in kept)) if tangent else tuple(kept),
         factorization=factorize(matrix, len(rates)),
         n_parameters=n_given,
+        n_counted=len(system.states) * (2 if tangent else 1),
     )
 
 
