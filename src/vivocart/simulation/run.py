@@ -226,13 +226,18 @@ def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
 
 
 def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[Rescue]) -> pd.DataFrame:
-    parts: list[pd.DataFrame] = []
-    for column, rule in enumerate(rescue):
-        who, which = np.nonzero(np.isfinite(solution.dose_times[:, column, :]))
-        days = solution.dose_times[who, column, which]
-        parts.append(pd.DataFrame({"patient": patients.ids[who], "time_days": days, "product": rule.product}))
     columns = ["patient", "time_days", "product"]
-    given = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    who, which, count = np.nonzero(np.isfinite(solution.dose_times))
+    if len(who) == 0:
+        return pd.DataFrame(columns=columns)
+    products = np.array([rule.product for rule in rescue], dtype=object)
+    given = pd.DataFrame(
+        {
+            "patient": patients.ids[who],
+            "time_days": solution.dose_times[who, which, count],
+            "product": products[which],
+        }
+    )
     return given.sort_values(["patient", "time_days"], ignore_index=True)
 
 

@@ -10,6 +10,7 @@ import sympy
 
 from vivocart.engine.single_patient import compile_single, run_single
 from vivocart.equations.system import System, symbol
+from vivocart.formats.antimony import to_sbml
 from vivocart.formats.sbml import read_sbml_model
 from vivocart.formats.sbml_suite import read_settings, reported, write_results
 from vivocart.ground.errors import InputError, UnknownNameError
@@ -92,7 +93,7 @@ def run_suite_case(
     Parameters
     ----------
     model_path, settings_path
-        An SBML file, and a settings file of the suite's format.
+        An SBML (or Antimony) file, and a settings file of the suite's format.
     parameters
         Values other than the file's own, by id.
     seed
@@ -108,7 +109,10 @@ def run_suite_case(
         If the model cannot be moved to the end.
     """
     model_file, settings_file = Path(model_path), Path(settings_path)
-    model = read_sbml_model(read_text(model_file), name=model_file.name)
+    text = read_text(model_file)
+    if not text.lstrip().startswith("<"):
+        text = to_sbml(text, name=model_file.name)
+    model = read_sbml_model(text, name=model_file.name)
     settings = read_settings(read_text(settings_file), name=settings_file.name)
     return run_model(
         model.system,
