@@ -44,6 +44,8 @@ def draw(result: dict, path: Path) -> None:
     )
     for axis, entry in zip(axes[0], problems.values(), strict=True):
         for name, label in NAMES.items():
+            if name == "vivocart_whole":
+                continue
             rungs = [
                 r for v in VARIANTS.get(name, (name,)) for r in entry["peers"].get(v, {}).get("ladder", [])
             ]

@@ -20,6 +20,7 @@ from reference import errors
 
 PEERS = {
     "vivocart": "own:make",
+    "vivocart_whole": "own:make_whole",
     "numbalsoda": "lsoda:make_numbalsoda",
     "roadrunner": "roadrunner_peer:make_segments",
     "roadrunner_events": "roadrunner_peer:make_events",
@@ -32,10 +33,10 @@ PEERS = {
 }
 TARGETS = (1e-4, 1e-6)
 QUANTILE = 0.999
-_LADDER = tuple(10.0**exponent for exponent in np.arange(-2.0, -10.1, -0.5))
+_LADDER = tuple(10.0**exponent for exponent in np.arange(-3.0, -10.1, -0.5))
 _FACTORS = (1e-2, 1e-4)  # absolute over relative tolerance
-_REPEATS = 5
-_SECONDS = 2.0  # of one timing, about
+_REPEATS = 3
+_SECONDS = 1.0  # of one timing, about
 
 
 def make(name: str, problem: Prepared) -> Solver:
@@ -59,7 +60,7 @@ def climb(problem: Prepared, solver: Solver, reference: np.ndarray, budget: floa
     rungs: list[dict] = []
     began = time.process_time()
     for factor in _FACTORS:
-        for rtol in _LADDER:
+        for rtol in (rung for rung in _LADDER if rung < 1.01 * solver.loosest):
             if time.process_time() - began > budget:
                 return rungs
             n = min(len(reference), solver.most_patients)
@@ -135,7 +136,7 @@ def main() -> None:
     parser.add_argument("peer", choices=sorted(PEERS))
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--budget", type=float, default=60.0, help="processor seconds for the ladder")
+    parser.add_argument("--budget", type=float, default=20.0, help="processor seconds for the ladder")
     options = parser.parse_args()
     try:
         result = measure(options.peer, options.folder, options.budget)

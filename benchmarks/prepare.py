@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,19 @@ def write_problem(problem: Problem, folder: Path) -> None:
         "doses": doses,
     }
     (folder / "problem.json").write_text(json.dumps(about))
+    _forget_other_reference(folder)
+
+
+def _forget_other_reference(folder: Path) -> None:
+    """Removes a reference that was computed from other equations, patients or doses."""
+    digest = hashlib.sha256()
+    for name in ("equations.h", "observe.py", "problem.json", "arrays.npz"):
+        digest.update((folder / name).read_bytes())
+    stamp = folder / "digest.txt"
+    if not stamp.exists() or stamp.read_text() != digest.hexdigest():
+        (folder / "reference.npz").unlink(missing_ok=True)
+        shutil.rmtree(folder / "amici", ignore_errors=True)
+        stamp.write_text(digest.hexdigest())
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 NAMES = {
     "vivocart": "vivocart",
+    "vivocart_whole": "vivocart, all states",
     "numbalsoda": "NumbaLSODA",
     "roadrunner": "libRoadRunner",
     "copasi": "COPASI",

@@ -54,7 +54,7 @@ def make(problem: Prepared) -> Solver:
 
     how = "SBML to C++, CVODES BDF with exact sparse Jacobian and KLU, infusions as events"
     seconds = float(stamp.read_text())
-    return Solver(solve=solve, compile_seconds=seconds, version=version("amici"), how=how, most_patients=300)
+    return Solver(solve=solve, compile_seconds=seconds, version=version("amici"), how=how, most_patients=60)
 
 
 def _report_little(solver: object, sundials: object) -> None:

@@ -81,5 +81,5 @@ def make(problem: Prepared) -> Solver:
         "SBML, deterministic LSODA, infusions as events, parameters set as objects with one update a patient"
     )
     return Solver(
-        solve=solve, compile_seconds=seconds, version=version("python-copasi"), how=how, most_patients=300
+        solve=solve, compile_seconds=seconds, version=version("python-copasi"), how=how, most_patients=60
     )

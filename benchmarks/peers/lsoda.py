@@ -97,4 +97,4 @@ def make_scipy(problem: Prepared) -> Solver:
         return out
 
     how = "ODEPACK LSODA stepped from Python, right-hand side compiled by Numba"
-    return Solver(solve=solve, compile_seconds=seconds, version=version("scipy"), how=how, most_patients=100)
+    return Solver(solve=solve, compile_seconds=seconds, version=version("scipy"), how=how, most_patients=40)

@@ -12,20 +12,31 @@ from peers.prepared import Prepared, Solver
 
 
 def make(problem: Prepared) -> Solver:
+    return _make(problem, whole=False)
+
+
+def make_whole(problem: Prepared) -> Solver:
+    """With the states too that stay at zero for good, which vivocart otherwise leaves out."""
+    return _make(problem, whole=True)
+
+
+def _make(problem: Prepared, *, whole: bool) -> Solver:
     from problems import load_problems
 
     from vivocart import __version__
+    from vivocart.engine.program import states_that_stay_zero
     from vivocart.engine.solve import compile_system, same_doses
     from vivocart.engine.solve import solve as integrate
 
     (asked,) = load_problems((problem.id,))
     place = asked.system.state_ids.index(asked.dosed)
     rows = [(start, duration, place, amount) for start, duration, amount in asked.doses]
+    absent = sorted(states_that_stay_zero(asked.system, (asked.dosed,))) if whole else []
     with tempfile.TemporaryDirectory() as cold:
         before = os.environ.get("VIVOCART_CACHE_DIR")
         os.environ["VIVOCART_CACHE_DIR"] = cold
         began = time.perf_counter()
-        compiled = compile_system(asked.system, observables=asked.observables, dosed=(asked.dosed,))
+        compiled = compile_system(asked.system, observables=asked.observables, dosed=(asked.dosed, *absent))
         seconds = time.perf_counter() - began
         if before is None:
             del os.environ["VIVOCART_CACHE_DIR"]
@@ -40,7 +51,8 @@ def make(problem: Prepared) -> Solver:
         ).values
 
     solve(0, 8, 1e-3, 1e-6)
-    how = f"Rodas5P in generated vector code, {compiled.layout.lanes} patients a register, sparse LU without loops"
+    how = f"Rodas5P in generated vector code, {compiled.layout.lanes} patients a register, sparse LU without loops, "
+    how += f"{compiled.layout.n_states} states"
     return Solver(
         solve=solve,
         compile_seconds=seconds,

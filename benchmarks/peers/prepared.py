@@ -78,6 +78,7 @@ class Solver:
     how: str
     gives: str = "states"
     most_patients: int = 2000
+    loosest: float = 1e-3  # relative tolerance at which its ladder starts
 
 
 def read_prepared(folder: Path) -> Prepared:
