@@ -7,7 +7,7 @@ crossing. Conditions a caller watches stop a patient where they turn. Relations 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -68,8 +68,7 @@ def build_program(
     all_start = _read_start(graph, system, names, n_given)
     kept = [i for i, state in enumerate(system.state_ids) if state not in absent]
     position = {system.state_ids[i]: place for place, i in enumerate(kept)}
-    names |= {symbol(state): graph.make(STATE, value=i) for state, i in position.items()}
-    names |= {symbol(state): graph.number(0.0) for state in absent}
+    names |= _state_names(graph, position, absent)
     rules: dict[sympy.Basic, sympy.Basic] = {symbol(rule.id): rule.expression for rule in system.rules}
     modes: dict[int, sympy.Basic] = {}
     held = Reader(graph, dict(names), rules, modes)
@@ -78,22 +77,20 @@ def build_program(
     rates = tuple(held.read(system.states[i].rate) for i in kept)
     observed = tuple(true.read(o) for o in observables)
     if tangent:
+        if modes:
+            raise UnsupportedError(
+                "sensitivities across a condition in the rates", str(next(iter(modes.values())))
+            )
         derive = Tangent(graph, len(kept), n_parameters)
         own = [graph.make(PARAMETER, value=2 * n_parameters + i) for i in kept]
         initial = [graph.add(d, o) for d, o in zip(derive.of_all(start), own, strict=True)]
         start, rates = (*start, *initial), (*rates, *derive.of_all(rates))
         observed = (*observed, *derive.of_all(observed))
-        if modes:
-            raise UnsupportedError(
-                "sensitivities across a condition in the rates", str(next(iter(modes.values())))
-            )
     matrix, slopes = _derivatives(graph, rates)
     relations = tuple(true.read(relation) for relation in modes.values())
     watched = tuple(true.read(c) for c in conditions)
     given = tuple(true.read(a) for a in amounts)
-    for state in dosed:
-        if state not in position:
-            raise UnknownNameError("state", state, position, where="dosed")
+    places = _places(dosed, position)
     moving = [*rates, *matrix.values(), *slopes.values(), *observed, *relations, *watched, *given]
     return Program(
         graph=graph,
@@ -107,12 +104,26 @@ def build_program(
         amounts=given,
         time_boundaries=_time_boundaries(graph, [*relations, *watched]),
         constants=_constants_read(graph, moving),
-        dosed=tuple(position[s] for s in dosed),
+        dosed=places,
         kept=(*kept, *(len(system.states) + i for i in kept)) if tangent else tuple(kept),
         factorization=factorize(matrix, len(rates)),
         n_parameters=n_given,
         n_counted=len(system.states) * (2 if tangent else 1),
     )
+
+
+def _state_names(graph: Graph, position: Mapping[str, int], absent: Iterable[str]) -> dict[sympy.Basic, int]:
+    """Nodes of the states that are integrated, and zero for the others."""
+    names: dict[sympy.Basic, int] = {symbol(s): graph.make(STATE, value=i) for s, i in position.items()}
+    return names | {symbol(s): graph.number(0.0) for s in absent}
+
+
+def _places(states: Sequence[str], position: Mapping[str, int]) -> tuple[int, ...]:
+    """Places of states among those that are integrated."""
+    for state in states:
+        if state not in position:
+            raise UnknownNameError("state", state, position, where="dosed")
+    return tuple(position[state] for state in states)
 
 
 def states_that_stay_zero(system: System, dosed: Sequence[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from vivocart.engine.graph import LEAVES, PARAMETER, STATE, Graph, partial_deriv
 
 
 @final
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tangent:
     """Directional derivatives, each node's worked out once.
 
