@@ -61,6 +61,12 @@ def test_a_case_of_the_suite_is_run_from_its_files(case: tuple[Path, Path]) -> N
     assert write_suite_case(*case).startswith("time,S,T\n0.0,6.0,0.0\n0.5,")
 
 
+def test_an_antimony_file_is_run_as_well(case: tuple[Path, Path]) -> None:
+    expected = write_suite_case(*case)
+    case[0].write_text(TEXT, encoding="utf-8")
+    assert write_suite_case(*case) == expected
+
+
 def test_a_missing_file_and_a_model_that_cannot_go_on_are_named(
     case: tuple[Path, Path], tmp_path: Path
 ) -> None:
