@@ -77,15 +77,7 @@ def build_program(
     rates = tuple(held.read(system.states[i].rate) for i in kept)
     observed = tuple(true.read(o) for o in observables)
     if tangent:
-        if modes:
-            raise UnsupportedError(
-                "sensitivities across a condition in the rates", str(next(iter(modes.values())))
-            )
-        derive = Tangent(graph, len(kept), n_parameters)
-        own = [graph.make(PARAMETER, value=2 * n_parameters + i) for i in kept]
-        initial = [graph.add(d, o) for d, o in zip(derive.of_all(start), own, strict=True)]
-        start, rates = (*start, *initial), (*rates, *derive.of_all(rates))
-        observed = (*observed, *derive.of_all(observed))
+        start, rates, observed = _with_tangent(graph, system, kept, (start, rates, observed), modes)
     matrix, slopes = _derivatives(graph, rates)
     relations = tuple(true.read(relation) for relation in modes.values())
     watched = tuple(true.read(c) for c in conditions)
@@ -110,6 +102,25 @@ def build_program(
         n_parameters=n_given,
         n_counted=len(system.states) * (2 if tangent else 1),
     )
+
+
+def _with_tangent(
+    graph: Graph,
+    system: System,
+    kept: Sequence[int],
+    parts: tuple[tuple[int, ...], ...],
+    modes: Mapping[int, sympy.Basic],
+) -> tuple[tuple[int, ...], ...]:
+    """Start values, rates and observables, each followed by its derivative in the direction of the patient."""
+    if modes:
+        held = str(next(iter(modes.values())))
+        raise UnsupportedError("sensitivities across a condition in the rates", held)
+    n_parameters = len(system.parameters)
+    derive = Tangent(graph, len(kept), n_parameters)
+    start, rates, observed = (tuple(derive.of_all(part)) for part in parts)
+    own = [graph.make(PARAMETER, value=2 * n_parameters + i) for i in kept]
+    start = tuple(graph.add(d, o) for d, o in zip(start, own, strict=True))
+    return tuple((*part, *more) for part, more in zip(parts, (start, rates, observed), strict=True))
 
 
 def _state_names(graph: Graph, position: Mapping[str, int], absent: Iterable[str]) -> dict[sympy.Basic, int]:
