@@ -89,3 +89,39 @@ def test_retractions_break_and_errata_do_not(tmp_path, capsys):
     assert "wang2025 was retracted" in said.err
     assert "1 notices, 1 records retracted; 1 rows of the table read" in said.out
     assert run(("evidence", "retractions")) == 0
+
+
+def test_the_page_of_a_record_goes_to_a_file_or_to_stdout(tmp_path, capsys):
+    page = tmp_path / "letter.html"
+    assert run(("evidence", "show", "40961420", "--html", "--no-simulation", "--out", str(page))) == 0
+    assert capsys.readouterr().out == f"Page: {page}\n"
+    assert "Ze Xiu Xiao" in page.read_text(encoding="utf-8")
+    assert run(("evidence", "show", "liang2024", "--html", "--no-simulation")) == 0
+    assert capsys.readouterr().out.startswith("<!DOCTYPE html>")
+
+
+def test_a_page_cannot_be_of_nothing_nor_go_nowhere(tmp_path, capsys):
+    assert run(("evidence", "show", "wang2026", "--html")) == 2
+    assert "did you mean wang2025" in capsys.readouterr().err
+    assert run(("evidence", "show", "wang2025", "--out", str(tmp_path / "x.html"))) == 2
+    assert "--out needs --html" in capsys.readouterr().err
+    blocked = tmp_path / "file"
+    blocked.touch()
+    asked = ("evidence", "show", "wang2025", "--html", "--no-simulation", "--out", str(blocked / "x.html"))
+    assert run(asked) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_record_of_the_users_own_library_has_a_page(tmp_path, monkeypatch, capsys):
+    import datetime
+
+    from vivocart.evidence.importers.detect import read_records
+    from vivocart.evidence.store import add, open_library
+
+    monkeypatch.setenv("VIVOCART_LIBRARY", str(tmp_path / "library.sqlite"))
+    text = "PMID- 12345\nTI  - A record of my own.\nAID - 10.1000/own [doi]\nTA  - J\nDP  - 2026\n"
+    with open_library() as library:
+        add(library, read_records(text), source="own.nbib", seen_on=datetime.date(2026, 11, 24))
+    for name in ("12345", "PMID 12345", "10.1000/OWN", "pmid12345"):
+        assert run(("evidence", "show", name, "--html")) == 0
+        assert "A record of my own" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from vivocart.report.figures import figures
 from vivocart.report.palette import theme_css
+from vivocart.report.record_page import report_parts
 from vivocart.report.spelling import exact, in_print, number, percent, unit_words
 from vivocart.report.tables import (
     assumption_rows,
@@ -70,6 +71,7 @@ def render_report(result: TrialResult) -> str:
         failures=failure_rows(result),
         notes=[note for note in result.notes if note != DISCLAIMER],
         provenance=result.provenance.as_dict(),
+        **report_parts(result),
     )
 
 

@@ -20,10 +20,10 @@ from markupsafe import Markup
 
 from vivocart.endpoints.registry import known_endpoints
 from vivocart.evidence.citations import STYLES, short, source_line
-from vivocart.evidence.coverage import quantity_state
+from vivocart.evidence.coverage import STATES, quantity_state
 from vivocart.evidence.exports import write_abstract, write_csv, write_pmids, write_summary
 from vivocart.evidence.importers.medline import write_medline
-from vivocart.evidence.library import quantities
+from vivocart.evidence.library import quantities, records
 from vivocart.evidence.names import full_name
 from vivocart.evidence.quantities import Quantity
 from vivocart.evidence.records import Record, date_text
@@ -31,7 +31,10 @@ from vivocart.evidence.retractions import own_notices
 from vivocart.evidence.uses import rule_shown
 from vivocart.report.palette import theme_css
 from vivocart.report.spelling import exact, in_print, number, unit_words
-from vivocart.scenarios.what_if import Lost, WithoutRecord, endpoints_moved
+from vivocart.scenarios.result import TrialResult
+from vivocart.scenarios.support import shipped_support
+from vivocart.scenarios.weights import HEADLINE
+from vivocart.scenarios.what_if import Lost, WithoutRecord, endpoints_moved, without_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +55,7 @@ _NOTICES = {
     "update": "Update",
     "reinstatement": "Reinstated",
 }
-_ROLES = {"number": "follows from", "range": "chosen inside the range of", "beside": "set beside"}
+_ROLES = {"number": "read from it", "range": "chosen inside its range", "beside": "set beside it"}
 
 
 @final
@@ -246,8 +249,8 @@ def _formats(record: Record) -> dict[str, str]:
 def _used(used: WithoutRecord, shifts: pd.DataFrame | None) -> dict[str, Any]:
     claimed = {name for entry in used.lost for name in entry.quantity_ids}
     return {
-        "parameters": [_use_row(entry) for entry in used.of("parameter")],
-        "observations": [_use_row(entry) for entry in used.of("observation")],
+        "parameters": _use_rows(used.of("parameter")),
+        "observations": _use_rows(used.of("observation")),
         "predictions": _predictions(used, shifts),
         "is_simulated": shifts is not None,
         "elsewhere": [in_print(name) for name in used.elsewhere],
@@ -255,17 +258,29 @@ def _used(used: WithoutRecord, shifts: pd.DataFrame | None) -> dict[str, Any]:
     }
 
 
-def _use_row(entry: Lost) -> dict[str, Any]:
-    shipped = entry.use.number
-    rule = rule_shown(entry.use, quantities())
+def _use_rows(entries: Iterable[Lost]) -> list[dict[str, Any]]:
+    """A row for each parameter or observation; the ends of a range stand in one."""
+    together: dict[str, list[Lost]] = {}
+    for entry in entries:
+        together.setdefault(entry.use.number.id, []).append(entry)
+    return [_use_row(parts) for parts in together.values()]
+
+
+def _use_row(parts: list[Lost]) -> dict[str, Any]:
+    first = parts[0].use
+    values = {entry.use.number.part: exact(entry.use.number.value) for entry in parts}
+    ends = " to ".join(values[part] for part in ("lower", "upper") if part in values)
+    value = f"{values['value']} ({ends})" if "value" in values and ends else values.get("value", ends)
+    rule = rule_shown(first, quantities())
+    formula = ", ".join(entry.use.formula for entry in parts if entry.use.formula)
+    names = dict.fromkeys(name for entry in parts for name in entry.quantity_ids)
     return {
-        "id": shipped.id,
-        "part": "" if shipped.part == "value" else shipped.part,
-        "value": f"{exact(shipped.value)} {unit_words(shipped.unit)}".strip(),
-        "how": f"{rule}: {entry.use.formula}" if entry.use.formula else f"{rule}; {_ROLES[entry.role]}",
-        "state": entry.state,
-        "note": entry.use.note,
-        "quantities": [_quantity_row(quantities()[name]) for name in entry.quantity_ids],
+        "id": first.number.id,
+        "value": f"{value} {unit_words(first.number.unit)}".strip(),
+        "how": f"{rule}: {formula}" if formula else f"{rule}; {_ROLES[parts[0].role]}",
+        "state": max((entry.state for entry in parts), key=STATES.index),
+        "note": first.note,
+        "quantities": [_quantity_row(quantities()[name]) for name in names],
     }
 
 
@@ -283,7 +298,9 @@ def _quantity_row(row: Quantity) -> dict[str, Any]:
 
 def _quantity_value(row: Quantity) -> str:
     unit = unit_words(row.unit)
-    if row.value is not None:
+    if row.value is not None and row.value == row.upper and row.lower is None:
+        text = f"at most {exact(row.value)}"
+    elif row.value is not None:
         text = exact(row.value)
         if row.lower is not None and row.upper is not None and row.lower < row.upper:
             text += f" ({exact(row.lower)} to {exact(row.upper)})"
@@ -315,3 +332,64 @@ def _prediction(measure: str) -> dict[str, Any]:
     known = known_endpoints()
     label = in_print(known[measure].label) if measure in known else in_print(measure)
     return {"id": measure, "label": label, "shift": None, "parameter": "", "beside": []}
+
+
+# -- inside a report --------------------------------------------------------------------------------------------------
+
+_STATE_WORDS = {
+    "checked": "follows from what was read in the source or its abstract",
+    "place given, text not held": "follows from a coded copy of the source's model; the text was not read",
+    "secondary source only": "follows from what somebody else wrote about the source",
+    "assumption": "chosen by hand, recalled, or set with a source in view that does not state it",
+}
+
+
+def report_parts(result: TrialResult) -> dict[str, Any]:
+    """What a report shows of its evidence: ``coverage`` rows, ``cards`` by record id, ``card_css``, ``card_script``.
+
+    Parameters
+    ----------
+    result
+        Its records become cards, whose predictions are those that the result weighed.
+    """
+    shifts = _weights(result)
+    template = environment().from_string(
+        "{% from 'record_card.html.j2' import card %}{{ card(view, level=2) }}"
+    )
+    cards: dict[str, Markup] = {}
+    for reference in result.references:
+        if reference.record_id in records():
+            used = without_record(reference.record_id)
+            view = record_view(used.record, used, shifts.loc[shifts.index.isin(used.parameter_ids)])
+            cards[reference.record_id] = Markup(template.render(view=view))
+    return {"coverage": coverage_rows(result), "cards": cards, **card_parts()}
+
+
+def coverage_rows(result: TrialResult) -> list[dict[str, Any]]:
+    """Parameters of the model and observations of the study by state, best state first; what is not shipped is left out."""
+    support = shipped_support()
+    parameters = set(result.assumptions["parameter_id"])
+    observed = {row.observation_id for row in result.comparison}
+    of_parameters, of_observations = support.coverage("parameter").ids, support.coverage("observation").ids
+    return [
+        {
+            "state": state,
+            "words": _STATE_WORDS[state],
+            "parameters": len(parameters.intersection(of_parameters[state])),
+            "observations": len(observed.intersection(of_observations[state])),
+        }
+        for state in STATES
+    ]
+
+
+def _weights(result: TrialResult) -> pd.DataFrame:
+    """The result's weights as moves of headline endpoints; each parameter has that of the endpoint it moves most."""
+    import pandas as pd
+
+    table = result.assumptions
+    rows = {
+        str(row["parameter_id"]): {str(row["weight_endpoint"]): float(row["weight"])}
+        for row in table.to_dict(orient="records")
+        if row["weight_endpoint"] and row["weight"] == row["weight"]  # a missing weight is not itself
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=list(HEADLINE))
