@@ -175,10 +175,9 @@ def run(
 def _table(path: Path, until: float, points: int, given: dict[str, float]) -> str:
     import numpy as np
 
-    from vivocart.model.load import load_model
-    from vivocart.simulation.run_model import run_model
+    from vivocart.simulation.run_model import read_model_file, run_model
 
-    system = load_model(path).system
+    system = read_model_file(path).system
     return run_model(system, np.linspace(0.0, until, points).tolist(), parameters=given).to_csv()
 
 

@@ -11,7 +11,7 @@ import sympy
 from vivocart.engine.single_patient import compile_single, run_single
 from vivocart.equations.system import System, symbol
 from vivocart.formats.antimony import to_sbml
-from vivocart.formats.sbml import read_sbml_model
+from vivocart.formats.sbml import SbmlModel, read_sbml_model
 from vivocart.formats.sbml_suite import read_settings, reported, write_results
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.ground.tables import read_text
@@ -81,6 +81,23 @@ def run_model(
     return pd.DataFrame(values, columns=list(wanted), index=pd.Index(list(times), name="time"))
 
 
+def read_model_file(path: Path | str) -> SbmlModel:
+    """The model in an SBML or Antimony file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or wrong.
+    UnsupportedError
+        If the model needs something SBML has and this software does not do.
+    """
+    file = Path(path)
+    text = read_text(file)
+    if not text.lstrip().startswith("<"):
+        text = to_sbml(text, name=file.name)
+    return read_sbml_model(text, name=file.name)
+
+
 def run_suite_case(
     model_path: Path | str,
     settings_path: Path | str,
@@ -108,11 +125,8 @@ def run_suite_case(
     SimulationError
         If the model cannot be moved to the end.
     """
-    model_file, settings_file = Path(model_path), Path(settings_path)
-    text = read_text(model_file)
-    if not text.lstrip().startswith("<"):
-        text = to_sbml(text, name=model_file.name)
-    model = read_sbml_model(text, name=model_file.name)
+    settings_file = Path(settings_path)
+    model = read_model_file(model_path)
     settings = read_settings(read_text(settings_file), name=settings_file.name)
     return run_model(
         model.system,
