@@ -273,6 +273,21 @@ def test_a_pulse_of_the_patient_s_own_times_is_not_stepped_over():
     np.testing.assert_allclose(found.values[:, 1, 0], 1.0, rtol=1e-9)
 
 
+def test_a_smooth_pulse_is_seen_with_a_longest_step():
+    pulse = sympy.exp(-((TIME - 500) ** 2))
+    compiled = compile_system(systems.make_system({"x": pulse}, {"x": 0}, {"k": 1.0}))
+    found = solve(compiled, [[1.0]], [0.0, 1000.0], max_step=1.0, rtol=1e-8)
+    assert found.values[0, 1, 0] == pytest.approx(np.sqrt(np.pi), rel=1e-6)
+    with pytest.raises(InputError):
+        solve(compiled, [[1.0]], [0.0], max_step=0.0)
+
+
+def test_at_rest_steps_grow_without_harm():
+    compiled = compile_system(systems.make_system({"x": "-k*(x - 1) + 0*k"}, {"x": 1}, {"k": 1.0}))
+    found = solve(compiled, [[1.0]], [0.0, 1e9, 1e12])
+    np.testing.assert_array_equal(found.values[0, :, 0], 1.0)
+
+
 def test_powers_of_what_undershoots_zero_do_not_stop_a_run():
     system = systems.make_system({"x": "-k*x", "y": "x**1.7/(1 + x**1.7) - y"}, {"x": 1, "y": 0}, {"k": 40.0})
     found = solve(compile_system(system), [[40.0]], np.linspace(0, 200, 5))

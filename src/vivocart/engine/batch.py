@@ -28,6 +28,7 @@ class Settings(NamedTuple):
 
     until: float
     relative_tolerance: float
+    longest_step: float
     step_limit: int
     turn_limit: int
     stop_after_outputs: bool
@@ -77,7 +78,7 @@ WHOLE = frozenset(
 )
 """Fields of a batch that hold 64-bit integers; the others hold doubles."""
 
-_REAL_SETTINGS = ("until", "relative_tolerance")
+_REAL_SETTINGS = ("until", "relative_tolerance", "longest_step")
 RECORD = np.dtype(
     [(f"kernel_{name}", "i8") for name in Kernels._fields]
     + [(name, "i8") for name in Layout._fields]

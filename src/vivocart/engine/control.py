@@ -423,6 +423,7 @@ def _workspace(m: Any) -> Any:
     w = raw[skip : skip + m.rows * m.lanes].reshape((m.rows, m.lanes))
     w[m.step, :] = 1.0
     w[m.relative, :] = m.relative_tolerance
+    w[m.longest, :] = m.longest_step
     return w
 
 

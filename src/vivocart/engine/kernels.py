@@ -299,7 +299,9 @@ class _Writer:
         """The length of the step: what the controller wants, but never past the next boundary."""
         at, one, zero = self.at, code.number(1.0), code.number(0.0)
         rest = code.sub(code.load("%w", at.ahead), code.load("%w", at.time))
-        wanted, half = code.load("%w", at.free), code.mul(rest, code.number(0.5))
+        wanted, longest = code.load("%w", at.free), code.load("%w", at.longest)
+        wanted = code.choose(code.compare("olt", wanted, longest), wanted, longest)
+        half = code.mul(rest, code.number(0.5))
         hits = code.compare("oge", wanted, rest)
         # two steps of half the rest rather than a long one and a crumb
         h = code.choose(hits, rest, code.choose(code.compare("ogt", wanted, half), half, wanted))
@@ -322,6 +324,8 @@ class _Writer:
         # a step cut to a boundary says little about the step the solution allows
         keep = code.logic("and", code.compare("oge", growth, one), code.compare("ogt", wanted, following))
         following = code.choose(keep, wanted, following)
+        longest = code.load("%w", at.longest)
+        following = code.choose(code.compare("olt", following, longest), following, longest)
         limited = code.choose(code.compare("olt", factor, code.number(0.9)), factor, code.number(0.9))
         code.store("%w", at.free, code.choose(stands, following, code.mul(h, limited)))
         code.store("%w", at.accepted, code.choose(stands, one, zero))

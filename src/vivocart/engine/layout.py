@@ -44,6 +44,7 @@ class Layout(NamedTuple):
     time: int  # start of the step
     step: int  # its length
     relative: int  # relative tolerance
+    longest: int  # step allowed
     error: int  # norm of the error, 1 is the tolerance
     factor: int  # by what the step may grow
     accepted: int  # 1 where the step stands
@@ -86,6 +87,7 @@ def lay_out(sizes: dict[str, int]) -> Layout:
         "time": 1,
         "step": 1,
         "relative": 1,
+        "longest": 1,
         "error": 1,
         "factor": 1,
         "accepted": 1,

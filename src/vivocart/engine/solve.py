@@ -158,6 +158,7 @@ def advance(
     atol: float | ArrayLike = 1e-9,
     step_limit: int = 100_000,
     turn_limit: int = 10_000,
+    max_step: float | None = None,
     threads: int | None = 1,
 ) -> None:
     """Integrates every patient that has not failed to ``until``, or to the first turn of a condition before it.
@@ -167,6 +168,7 @@ def advance(
     settings = Settings(
         until=float(until),
         relative_tolerance=float(rtol),
+        longest_step=_longest(max_step),
         step_limit=int(step_limit),
         turn_limit=int(turn_limit),
         stop_after_outputs=False,
@@ -181,7 +183,7 @@ def advance(
 
 
 _NO_SETTINGS = Settings(
-    until=0.0, relative_tolerance=1.0, step_limit=0, turn_limit=0, stop_after_outputs=False
+    until=0.0, relative_tolerance=1.0, longest_step=1.0, step_limit=0, turn_limit=0, stop_after_outputs=False
 )
 
 
@@ -200,7 +202,7 @@ def record_now(compiled: CompiledSystem, batch: Batch) -> None:
     record_block(_record_of(compiled, batch))
 
 
-def solve(
+def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     compiled: CompiledSystem,
     parameters: ArrayLike,
     times: ArrayLike,
@@ -213,6 +215,7 @@ def solve(
     start_time: float = 0.0,
     step_limit: int = 100_000,
     turn_limit: int = 10_000,
+    max_step: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Solution:
     """Observables of every patient at every time.
@@ -233,6 +236,10 @@ def solve(
         Threads to work on; default: all processors. Results do not depend on it.
     block
         Patients a thread takes at a time.
+    step_limit, turn_limit
+        Steps, and turns of conditions, after which a patient is given up.
+    max_step
+        Longest step, in the time unit of the system: for rates with short pulses in time that are not conditions.
     on_progress
         Called with patients done and patients in all, from the calling thread.
 
@@ -250,6 +257,7 @@ def solve(
     settings = Settings(
         until=np.inf,
         relative_tolerance=float(rtol),
+        longest_step=_longest(max_step),
         step_limit=int(step_limit),
         turn_limit=int(turn_limit),
         stop_after_outputs=True,
@@ -301,6 +309,15 @@ def failures_of(compiled: CompiledSystem, batch: Batch) -> tuple[Failure, ...]:
             )
         )
     return tuple(found)
+
+
+def _longest(max_step: float | None) -> float:
+    """The longest step; without one it is bounded far above any time, so that nothing overflows at rest."""
+    if max_step is None:
+        return 1e30
+    if not max_step > 0:
+        raise InputError(f"longest step {max_step:g}", where="max_step", mend="give a positive number")
+    return min(float(max_step), 1e30)
 
 
 def _in_threads(
