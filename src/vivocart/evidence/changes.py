@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, final
 
 from vivocart.evidence.citations import source_line
 from vivocart.evidence.records import Record
-from vivocart.evidence.store import Library, deleted_on, versions
+from vivocart.evidence.store import Library, StoredVersion, deleted_on, versions
 
 ChangeKind = Literal["retraction", "concern", "erratum", "update", "paged", "title", "source", "deleted"]
 
+_FORMATS_OF_PUBMED = ("pubmed_xml", "medline")
 _KIND_OF_CORRECTION: dict[str, ChangeKind] = {
     "RetractionIn": "retraction",
     "RetractedandRepublishedIn": "retraction",
@@ -72,26 +73,39 @@ def _title(record: Record) -> str:
 
 def changed_since(library: Library, record_id: str, since: datetime.date) -> tuple[Change, ...]:
     """Changes of one record that were seen on ``since`` or later, in the order in which they were seen."""
-    found: list[Change] = []
-    history = versions(library, record_id)
-    of_pubmed = tuple(
-        version for version in history if version.record.pmid
-    )  # other programs' copies say less
-    for before, after in itertools.pairwise(of_pubmed or history):
-        if after.seen_on >= since:
-            found.extend(
-                Change(record_id=record_id, kind=kind, seen_on=after.seen_on, before=was, after=now)
-                for kind, was, now in compare(before.record, after.record)
-            )
     gone = deleted_on(library, record_id)
-    if gone is not None and gone >= since:
-        found.append(
-            Change(
-                record_id=record_id,
-                kind="deleted",
-                seen_on=gone,
-                before="",
-                after="PubMed deleted the record",
-            )
-        )
-    return tuple(found)
+    told = _changes(library, record_id, lambda version: version.seen_on >= since)
+    return (*told, *([_deletion(record_id, gone)] if gone is not None and gone >= since else []))
+
+
+def changed_after(library: Library, record_id: str, version: int) -> tuple[Change, ...]:
+    """Changes of one record that came with a text later than number ``version`` of the library, and its deletion."""
+    gone = deleted_on(library, record_id)
+    told = _changes(library, record_id, lambda found: found.number > version)
+    return (*told, *([] if gone is None else [_deletion(record_id, gone)]))
+
+
+def all_changed_since(library: Library, since: datetime.date) -> tuple[Change, ...]:
+    """Changes of every record of the library that were seen on ``since`` or later, by day and record."""
+    query = (
+        "SELECT record_id FROM version WHERE seen_on >= ? "
+        "UNION SELECT id FROM record WHERE deleted_on >= ? ORDER BY 1"
+    )
+    rows = library.connection.execute(query, (since.isoformat(), since.isoformat())).fetchall()
+    found = [change for (record_id,) in rows for change in changed_since(library, record_id, since)]
+    return tuple(sorted(found, key=lambda change: change.seen_on))
+
+
+def _changes(library: Library, record_id: str, is_late: Callable[[StoredVersion], bool]) -> Iterator[Change]:
+    history = versions(library, record_id)
+    of_pubmed = tuple(version for version in history if version.format in _FORMATS_OF_PUBMED)
+    for before, after in itertools.pairwise(of_pubmed or history):  # other programs' copies say less
+        if is_late(after):
+            for kind, was, now in compare(before.record, after.record):
+                yield Change(record_id=record_id, kind=kind, seen_on=after.seen_on, before=was, after=now)
+
+
+def _deletion(record_id: str, gone: datetime.date) -> Change:
+    return Change(
+        record_id=record_id, kind="deleted", seen_on=gone, before="", after="PubMed deleted the record"
+    )

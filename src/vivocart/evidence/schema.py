@@ -60,7 +60,8 @@ _KEPT = (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL,
         folded TEXT NOT NULL UNIQUE,
-        settings TEXT NOT NULL,
+        query TEXT NOT NULL,
+        alert TEXT NOT NULL,
         last_run TEXT NOT NULL,
         last_version INTEGER NOT NULL
     )""",

@@ -1,0 +1,1 @@
+"""Saved searches that tell what is new and what changed: by e-mail, and as a feed."""
