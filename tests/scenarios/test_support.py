@@ -10,9 +10,10 @@ import pytest
 
 from vivocart.calibration.observations import observations
 from vivocart.evidence.library import quantities, records
-from vivocart.evidence.uses import check_uses
+from vivocart.evidence.uses import OWNERS, check_uses
 from vivocart.ground.errors import InputError
 from vivocart.scenarios.support import check_support, shipped_support
+from vivocart.therapies.product import load_products
 
 PARAMETERS = files("vivocart.model") / "parameters.csv"
 OBSERVATIONS = files("vivocart.calibration") / "observations.csv"
@@ -28,7 +29,17 @@ def test_every_parameter_and_observation_is_covered():
     assert sorted(i for found in support.coverage("parameter").ids.values() for i in found) == sorted(ids)
     seen = sorted(i for found in support.coverage("observation").ids.values() for i in found)
     assert seen == sorted(row.id for row in observations())
-    assert support.coverage().total == len(ids) + len(seen)
+    assert support.coverage().total == sum(support.coverage(owner).total for owner in OWNERS)
+
+
+def test_covariates_items_and_what_products_set_are_covered_too():
+    support = shipped_support()
+    assert support.coverage("item").total == 24
+    assert support.coverage("covariate").ids["checked"] == ("disease_duration",)
+    set_by_products = {
+        f"{product.id} {name}" for product in load_products().values() for name in product.parameters
+    }
+    assert set(support.coverage("product").ids["assumption"]) == set_by_products
 
 
 def test_the_letter_is_a_secondary_source_only():

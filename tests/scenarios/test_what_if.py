@@ -38,8 +38,15 @@ def test_every_use_of_a_record_is_told(name):
     gone = without_record(name)
     own = {row.id for row in quantities().values() if row.record_id == name}
     assert {row.id for row in gone.quantities} == own
-    used = {use.number.id for use in shipped_support().uses if own & {*use.quantity_ids, *use.beside}}
-    assert {entry.use.number.id for entry in gone.lost} == used
+    used = [use for use in shipped_support().uses if own & {*use.quantity_ids, *use.beside}]
+    listed = {use.number.id for use in used if use.number.owner in ("parameter", "observation")}
+    assert {entry.use.number.id for entry in gone.lost} == listed
+    words = {"covariate": "covariate", "item": "SLEDAI-2K item"}
+    others = {
+        f"{words[use.number.owner]} {use.number.id.split()[0]}" for use in used if use.number.owner in words
+    }
+    told = {name for name in gone.elsewhere if name.startswith(("covariate ", "SLEDAI-2K item "))}
+    assert told == others
 
 
 def test_an_unknown_record_is_said():

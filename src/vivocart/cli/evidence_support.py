@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from vivocart.scenarios.support import Support
 
 _BROKEN = 1  # exit code of a check that found an error
+_PLURALS = {
+    "parameter": "parameters",
+    "observation": "observations",
+    "covariate": "covariates",
+    "item": "SLEDAI-2K items",
+    "product": "parameters that products set",
+}
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -29,7 +36,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--observations", type=_FILE, metavar="FILE", help="Check this table of observations.")
 @json_option
 def check(*, parameters: Path | None, observations: Path | None, as_json: bool) -> None:
-    """Check records and quantities, and recompute every parameter and observation from them.
+    """Check records and quantities, and recompute every number that ships from them.
 
     Exit code 1 if a number does not follow from what it rests on, or the library itself has an error.
     """
@@ -55,10 +62,12 @@ def check(*, parameters: Path | None, observations: Path | None, as_json: bool) 
 
 
 def _print_findings(support: Support, issues: Sequence[Issue], errors: int) -> None:
+    from vivocart.evidence.uses import OWNERS
+
     for issue in issues:
         click.echo(f"{issue.level}: {issue}")
-    click.echo(f"parameters: {support.coverage('parameter')}")
-    click.echo(f"observations: {support.coverage('observation')}")
+    for owner in OWNERS:
+        click.echo(f"{_PLURALS[owner]}: {support.coverage(owner)}")
     if not errors:
         click.echo(f"the evidence: no error, {len(issues)} warnings")
 
@@ -67,7 +76,7 @@ def _print_findings(support: Support, issues: Sequence[Issue], errors: int) -> N
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @json_option
 def uses(*, ids: tuple[str, ...], as_json: bool) -> None:
-    """Print how each parameter and observation rests on quantities; only those named by ID if any is."""
+    """Print how each shipped number rests on quantities; only those named by ID if any is."""
     from vivocart.evidence.library import quantities
     from vivocart.evidence.uses import rule_shown, use_state
     from vivocart.ground.errors import UnknownNameError
@@ -76,7 +85,7 @@ def uses(*, ids: tuple[str, ...], as_json: bool) -> None:
     every, known = shipped_support().uses, quantities()
     for name in ids:
         if name not in {use.number.id for use in every}:
-            raise UnknownNameError("parameter or observation", name, {use.number.id for use in every})
+            raise UnknownNameError("number", name, {use.number.id for use in every})
     chosen = [use for use in every if not ids or use.number.id in ids]
     if as_json:
         print_json({"uses": [_use_data(use, known) for use in chosen]})

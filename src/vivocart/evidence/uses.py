@@ -26,9 +26,12 @@ from vivocart.ground.tables import Issue, Row, read_table
 USES_FILE = "uses.csv"
 
 Rule = Literal["copied", "converted", "pooled", "prior", "assumed"]
-Owner = Literal["parameter", "observation"]
+Owner = Literal["parameter", "observation", "covariate", "item", "product"]
+"""Whose number: of the model, of a source, of virtual patients, of a SLEDAI-2K item, of a product that sets parameters."""
+
 Part = Literal["value", "lower", "upper", "n", "time_days"]
 
+OWNERS: tuple[Owner, ...] = ("parameter", "observation", "covariate", "item", "product")
 #: Parts whose support makes the state of a number; the others are checked, and do not lower it.
 STATED_PARTS: frozenset[str] = frozenset({"value", "lower", "upper"})
 _RECOMPUTED: frozenset[str] = frozenset({"copied", "converted", "pooled"})
@@ -53,8 +56,8 @@ class UseRow(Row):
 class Number:
     """One number that ships, as its table has it.
 
-    ``kind`` is that of a parameter and empty for an observation; ``trust`` and ``record_id`` are what an observation
-    repeats of its quantity. ``note`` is the table's own.
+    ``kind`` is empty for an observation; ``trust`` and ``record_id`` are what an observation repeats
+    of its quantity. ``note`` is the table's own.
     """
 
     owner: Owner
@@ -191,14 +194,15 @@ def uses_coverage(
     uses: Iterable[Use], quantities: Mapping[str, Quantity], owner: Owner | None = None
 ) -> Coverage:
     """Numbers by state, each once, in the state of its weakest stated part."""
-    worst: dict[str, int] = {}
+    worst: dict[tuple[str, str], int] = {}
     for use in uses:
         if use.number.part not in STATED_PARTS or owner not in (None, use.number.owner):
             continue
         state = STATES.index(use_state(use, quantities))
-        worst[use.number.id] = max(worst.get(use.number.id, 0), state)
+        key = (use.number.owner, use.number.id)
+        worst[key] = max(worst.get(key, 0), state)
     ids: dict[State, tuple[str, ...]] = {
-        state: tuple(name for name, found in worst.items() if found == place)
+        state: tuple(name for (_, name), found in worst.items() if found == place)
         for place, state in enumerate(STATES)
     }
     return Coverage(ids=ids)

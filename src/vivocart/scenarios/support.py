@@ -1,4 +1,8 @@
-"""What the shipped numbers rest on: every parameter and observation with its use, and how well all are covered."""
+"""What the shipped numbers rest on: each with its use, and how well all are covered.
+
+Parameters and observations, and the medians of covariates, the shares of SLEDAI-2K items and the parameters that products
+set.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,15 @@ from pathlib import Path
 from typing import final
 
 from vivocart.calibration.observations import Observation
-from vivocart.evidence.coverage import Coverage
+from vivocart.evidence.coverage import Coverage, split_ids
 from vivocart.evidence.library import quantities, records
 from vivocart.evidence.uses import Number, Owner, Part, Use, check_uses, use_rows, uses_coverage, uses_of
 from vivocart.ground.tables import Issue, parse_rows, read_text
 from vivocart.model.flatten import read_sources
+from vivocart.model.load import sledai_items, table_rows
 from vivocart.model.rows import ParameterRow
+from vivocart.patients.covariates import load_covariates
+from vivocart.therapies.product import load_products
 
 PARAMETERS_FILE, OBSERVATIONS_FILE = "parameters.csv", "observations.csv"
 
@@ -29,7 +36,7 @@ class Support:
     issues: tuple[Issue, ...]
 
     def coverage(self, owner: Owner | None = None) -> Coverage:
-        """Parameters, observations or both by state."""
+        """Numbers of one owner, or of all, by state."""
         return uses_coverage(self.uses, quantities(), owner)
 
 
@@ -55,6 +62,8 @@ def check_support(parameters: Path | None = None, observations: Path | None = No
     numbers = [
         *_parameter_numbers(rows, parameter_name, parameter_text),
         *_observation_numbers(seen, observation_name, observation_text),
+        *_patient_numbers(),
+        *_product_numbers(),
     ]
     uses, issues = uses_of(numbers, use_rows())
     found = (*unread, *also_unread, *issues, *check_uses(uses, quantities(), records()))
@@ -63,7 +72,7 @@ def check_support(parameters: Path | None = None, observations: Path | None = No
 
 @functools.cache
 def shipped_support() -> Support:
-    """Uses of the shipped parameters and observations."""
+    """Uses of every shipped number."""
     return check_support()
 
 
@@ -108,6 +117,49 @@ def _observation_numbers(rows: Sequence[Observation], file: str, text: str) -> I
                     file=file,
                     row=places.get(row.id),
                 )
+
+
+def _patient_numbers() -> Iterator[Number]:
+    """Medians of covariates and shares of SLEDAI-2K items; a covariate with two rows is named with its condition."""
+    for name, rows in load_covariates().rows.items():
+        for row in rows:
+            yield Number(
+                owner="covariate",
+                id=f"{name} {row.given}".strip(),
+                value=row.median,
+                unit=row.unit,
+                quantity_ids=split_ids(row.quantity_ids),
+                kind=row.kind,
+                note=row.note,
+                file="covariates.csv",
+            )
+    for item in sledai_items():
+        yield Number(
+            owner="item",
+            id=item.item,
+            value=item.prevalence,
+            unit="1",
+            quantity_ids=item.quantity_ids,
+            kind=item.kind,
+            note=item.note,
+            file="sledai_items.csv",
+        )
+
+
+def _product_numbers() -> Iterator[Number]:
+    """Parameters that a product sets for every patient; what a product sets is said among its assumptions."""
+    model = {row.id: row for row in table_rows(read_sources(), PARAMETERS_FILE, ParameterRow)}
+    for product in load_products().values():
+        for name, value in product.parameters.items():
+            yield Number(
+                owner="product",
+                id=f"{product.id} {name}",
+                value=value,
+                unit=model[name].unit,
+                kind="assumed",
+                note=" ".join(product.assumed),
+                file=f"{product.id}.yaml",
+            )
 
 
 def _places(text: str) -> dict[str, int]:

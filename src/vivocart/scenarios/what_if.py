@@ -106,7 +106,8 @@ def _lost(uses: Collection[Use], own: Collection[str], known: Mapping[str, Quant
     for use in uses:
         claimed = tuple(name for name in use.quantity_ids if name in own)
         beside = tuple(name for name in use.beside if name in own)
-        if use.number.part not in STATED_PARTS or not (claimed or beside):
+        is_listed = use.number.owner in ("parameter", "observation") and use.number.part in STATED_PARTS
+        if not is_listed or not (claimed or beside):
             continue
         role: Role = (
             "number"  # of an observation the statement itself is gone, also where its number was read into it
