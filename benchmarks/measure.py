@@ -35,6 +35,7 @@ TARGETS = (1e-4, 1e-6)
 QUANTILE = 0.999
 _LADDER = tuple(10.0**exponent for exponent in np.arange(-3.0, -10.1, -0.5))
 _FACTORS = (1e-2, 1e-4)  # absolute over relative tolerance
+_FINER = (10**0.17, 10**0.33)
 _REPEATS = 3
 _SECONDS = 1.0  # of one timing, about
 
@@ -63,27 +64,35 @@ def climb(problem: Prepared, solver: Solver, reference: np.ndarray, budget: floa
         for rtol in (rung for rung in _LADDER if rung < 1.01 * solver.loosest):
             if time.process_time() - began > budget:
                 return rungs
-            n = min(len(reference), solver.most_patients)
-            found, cpu = observed(problem, solver, n, rtol, rtol * factor)
-            off = errors(found, reference[:n])
-            bad = int((~np.isfinite(found).all(axis=(1, 2))).sum())
-            error = float(np.quantile(off, QUANTILE)) if bad == 0 else None
-            worst = float(off.max()) if bad == 0 else None
-            rungs.append(
-                {
-                    "rtol": rtol,
-                    "atol": rtol * factor,
-                    "patients": n,
-                    "failed": bad,
-                    "error": error,
-                    "largest_error": worst,
-                    "cpu_seconds": cpu,
-                    "patients_per_second": n / cpu,
-                }
-            )
+            rungs.append(rung_at(problem, solver, reference, rtol, rtol * factor))
+            error = rungs[-1]["error"]
             if error is not None and error < min(TARGETS):
                 break
     return rungs
+
+
+def rung_at(problem: Prepared, solver: Solver, reference: np.ndarray, rtol: float, atol: float) -> dict:
+    """Accuracy and speed at one setting."""
+    n = min(len(reference), solver.most_patients)
+    found, cpu = observed(problem, solver, n, rtol, atol)
+    off = errors(found, reference[:n])
+    bad = int((~np.isfinite(found).all(axis=(1, 2))).sum())
+    return {
+        "rtol": rtol,
+        "atol": atol,
+        "patients": n,
+        "failed": bad,
+        "error": float(np.quantile(off, QUANTILE)) if bad == 0 else None,
+        "largest_error": float(off.max()) if bad == 0 else None,
+        "cpu_seconds": cpu,
+        "patients_per_second": n / cpu,
+    }
+
+
+def fastest(rungs: list[dict], target: float) -> dict | None:
+    """The fastest setting that reaches a target."""
+    good = [r for r in rungs if r["error"] is not None and r["error"] < target]
+    return max(good, key=lambda r: r["patients_per_second"], default=None)
 
 
 def time_at(solver: Solver, rung: dict) -> dict:
@@ -118,9 +127,13 @@ def measure(name: str, folder: Path, budget: float) -> dict:
     rungs = climb(problem, solver, reference, budget)
     at: dict[str, dict | None] = {}
     for target in TARGETS:
-        good = [r for r in rungs if r["error"] is not None and r["error"] < target]
-        fastest = max(good, key=lambda r: r["patients_per_second"], default=None)
-        at[f"{target:g}"] = time_at(solver, fastest) if fastest else None
+        chosen = fastest(rungs, target)
+        if chosen is None:
+            at[f"{target:g}"] = None
+            continue
+        for step in _FINER:  # between the rung that reaches the target and the one before that does not
+            rungs.append(rung_at(problem, solver, reference, chosen["rtol"] * step, chosen["atol"] * step))
+        at[f"{target:g}"] = time_at(solver, fastest(rungs, target) or chosen)
     return {
         "version": solver.version,
         "how": solver.how,

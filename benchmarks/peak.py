@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 
 import numpy as np
 from numba import njit
@@ -17,6 +18,7 @@ from vivocart.engine.program import build_program, states_that_stay_zero
 from vivocart.engine.solve import compile_system, same_doses, solve
 
 _COSTS = {"fadd": 1, "fsub": 1, "fmul": 1, "fdiv": 1, "llvm.fma": 2, "llvm.sqrt": 1}
+_KINDS = (*_COSTS, "load", "store")
 _CHAINS = 12
 _TURNS = 200_000
 
@@ -68,27 +70,25 @@ def _least(address: int, place: int, count: int) -> float:
     return best / count
 
 
-def operations(text: str) -> dict[str, int]:
-    """Floating-point operations of one lane in a call of each function, loops and calls multiplied out."""
+def operations(text: str) -> dict[str, Counter[str]]:
+    """Instructions by kind in a call of each function, loops and calls multiplied out."""
     bodies = {}
     for part in re.split(r"(?=^define )", text, flags=re.M):
         found = re.match(r"define [^@]*@(\w+)\(", part)
         if found:
             bodies[found[1]] = part
-    counted: dict[str, int] = {}
+    counted: dict[str, Counter[str]] = {}
 
-    def count(name: str) -> int:
+    def count(name: str) -> Counter[str]:
         if name not in counted:
-            counted[name] = 0
+            counted[name] = total = Counter()
             for block in re.split(r"(?=^\w+:$)", bodies[name], flags=re.M):
                 turns = re.search(r"icmp ult i64 %next\w*, (\d+)", block)
-                own = sum(
-                    cost * len(re.findall(rf"\b{re.escape(op)}\b", block)) for op, cost in _COSTS.items()
-                )
-                own += sum(
-                    count(callee) for callee in re.findall(r"call [^@]*@(\w+)\(", block) if callee in bodies
-                )
-                counted[name] += own * (int(turns[1]) if turns else 1)
+                own = Counter({op: len(re.findall(rf"[ @]{re.escape(op)}\b", block)) for op in _KINDS})
+                for callee in re.findall(r"call [^@]*@(\w+)\(", block):
+                    own += count(callee) if callee in bodies else Counter()
+                times = int(turns[1]) if turns else 1
+                total.update({op: times * number for op, number in own.items()})
         return counted[name]
 
     for name in bodies:
@@ -101,7 +101,9 @@ def of_problem(problem: Problem, peak: float) -> dict:
     lanes, system = vector_lanes(), problem.system
     absent = states_that_stay_zero(system, (problem.dosed,))
     program = build_program(system, tuple(problem.observables.values()), (problem.dosed,), (), (), absent)
-    flops = operations(write_module(program, plan(program, lanes)))["step"]
+    counts = operations(write_module(program, plan(program, lanes)))["step"]
+    flops = sum(cost * counts[op] for op, cost in _COSTS.items())
+    instructions = sum(counts[op] for op in _COSTS)
     compiled = compile_system(system, observables=problem.observables, dosed=(problem.dosed,))
     n, place = 1000, system.state_ids.index(problem.dosed)
     doses = same_doses(n, [(start, length, place, amount) for start, length, amount in problem.doses])
@@ -119,6 +121,10 @@ def of_problem(problem: Problem, peak: float) -> dict:
         "states_integrated": compiled.layout.n_states,
         "steps_per_patient": float(found.steps.mean()),
         "operations_per_step": flops,
+        "arithmetic_instructions_per_step": instructions,
+        "divisions_per_step": counts["fdiv"],
+        "loads_per_step": counts["load"],
+        "share_of_peak_if_every_instruction_were_free_to_start": flops / (2 * instructions),
         "microseconds_step_kernel": in_kernel * 1e6,
         "microseconds_step_in_all": whole * 1e6,
         "kernel_gigaflops": flops * lanes / in_kernel / 1e9,

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from environment import make_environment
 from measure import PEERS, QUANTILE, TARGETS
-from table import print_table
+from table import kernel_table, tables
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -79,7 +79,7 @@ def main() -> None:
         [sys.executable, HERE / "figure.py", options.out / "speed.json", options.out / "speed.svg"],
         check=True,
     )
-    print_table(result)
+    print("\n".join([*tables(result), "", *kernel_table(result)]))
 
 
 def prepare(problems: list[str]) -> None:

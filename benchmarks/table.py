@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 NAMES = {
@@ -58,27 +58,71 @@ def rows_of(result: dict, target: str) -> list[dict]:
     return rows
 
 
-def print_table(result: dict) -> None:
-    """Prints it as Markdown, one part a target."""
+def tables(result: dict) -> list[str]:
+    """Lines of Markdown: a table a target, then what did not run."""
+    lines: list[str] = []
     for target in (f"{t:g}" for t in result["rules"]["targets"]):
-        print(f"\nerror below {target}\n")
-        print(
-            "| problem | solver | patients/s | vivocart is | rtol | atol | error | patients run | compile or load (s) |"
-        )
-        print("|---|---|---:|---:|---|---|---|---:|---:|")
+        lines += [
+            f"Error below {target}:",
+            "",
+            "| problem | solver | patients/s | vivocart is faster by | rtol | atol | error | patients | compile (s) |",
+            "|---|---|---:|---:|---|---|---|---:|---:|",
+        ]
         for r in rows_of(result, target):
-            times = f"{r['times']:.1f} x" if r["times"] else ""
-            print(
+            times = f"{r['times']:.1f}" if r["times"] and r["peer"] != "vivocart" else ""
+            lines.append(
                 f"| {r['problem']} | {r['peer']} | {r['speed']:,.0f} | {times} | {r['rtol']:.1e} | {r['atol']:.1e} | "
                 f"{r['error']:.1e} | {r['patients']:,} | {r['compile']:.1f} |"
             )
+        lines.append("")
     for problem, entry in result["problems"].items():
-        for peer, found in entry["peers"].items():
-            if "reason" in found:
-                print(f"not run: {peer} on {problem}: {found['reason']}")
-    for peer, reason in result["not_installed"].items():
-        print(f"not installed: {peer}: {reason}")
+        reasons = {peer: found["reason"] for peer, found in entry["peers"].items() if "reason" in found}
+        lines += [f"- {peer} did not run on {problem}: {reason}" for peer, reason in reasons.items()]
+    lines += [f"- {peer} did not install: {reason}" for peer, reason in result["not_installed"].items()]
+    return lines
+
+
+def kernel_table(result: dict) -> list[str]:
+    """Lines of Markdown: how near the kernels come to the peak."""
+    found = result["kernels"]
+    if "reason" in found:
+        return [f"Not measured: {found['reason']}"]
+    lines = [
+        f"Peak of one core, measured with fused multiply-adds: {found['peak_gigaflops_one_core']:.1f} GFLOP/s.",
+        "",
+        "| problem | states | steps a patient | operations a step | step kernel | its share of the peak | all in all |"
+        " share the mix of instructions allows |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for problem, k in found["problems"].items():
+        lines.append(
+            f"| {problem} | {k['states_integrated']} | {k['steps_per_patient']:.0f} | {k['operations_per_step']:,} | "
+            f"{k['microseconds_step_kernel']:.2f} us | {k['kernel_share_of_peak']:.0%} | {k['whole_share_of_peak']:.0%} | "
+            f"{k['share_of_peak_if_every_instruction_were_free_to_start']:.0%} |"
+        )
+    return lines
+
+
+def write_into(page: Path, mark: str, lines: list[str]) -> None:
+    """Puts lines between ``<!-- mark -->`` and ``<!-- end mark -->`` of a page."""
+    text = page.read_text(encoding="utf-8")
+    head, rest = text.split(f"<!-- {mark} -->", 1)
+    tail = rest.split(f"<!-- end {mark} -->", 1)[1]
+    body = "\n".join(["", *lines, ""])
+    page.write_text(f"{head}<!-- {mark} -->\n{body}\n<!-- end {mark} -->{tail}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("--page", type=Path, help="a Markdown page to write the tables into")
+    options = parser.parse_args()
+    result = json.loads(options.result.read_text())
+    print("\n".join([*tables(result), "", *kernel_table(result)]))
+    if options.page:
+        write_into(options.page, "speed", tables(result))
+        write_into(options.page, "kernels", kernel_table(result))
 
 
 if __name__ == "__main__":
-    print_table(json.loads(Path(sys.argv[1]).read_text()))
+    main()
