@@ -45,7 +45,9 @@ class Comparison:
         parts: list[pd.DataFrame] = []
         for arm in self.arms:
             table = self.endpoints.loc[arm]
-            table.attrs.update(self.endpoints.attrs, n_failed=int((self.failures["arm"] == arm).sum()))
+            table.attrs.update(
+                self.endpoints.attrs, n_failed=[str(name) for name in self.failures["arm"]].count(arm)
+            )
             part = summarize(table)
             part.insert(0, "arm", arm)
             parts.append(part)

@@ -54,5 +54,5 @@ def write_tornado(table: pd.DataFrame, path: Path, *, title: str, top: int) -> N
         canvas.supxlabel(
             "Typical virtual patient. For research, not for treatment decisions.", fontsize=8, color=MUTED
         )
-        options = {"metadata": {"Date": None}} if path.suffix.lower() == ".svg" else {"dpi": 150}
-        canvas.savefig(path, **options)
+        metadata: dict[str, str | None] = {"Date": None} if path.suffix.lower() == ".svg" else {}
+        canvas.savefig(path, metadata=metadata, dpi=150)

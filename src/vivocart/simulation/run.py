@@ -77,9 +77,9 @@ def simulate(
     """
     times = _times(regimen, days, times_days)
     names = tuple(observables) if observables is not None else tuple(model.observables)
-    compiled = _compiled(model, names, _states(model, regimen), tuple(rescue), on_message)
+    compiled = _compiled(model, names, dosed_states(model, regimen), tuple(rescue), on_message)
     parameters = patients.parameter_matrix(model, regimen.parameter_overrides)
-    doses = _doses(model, regimen, parameters)
+    doses = doses_of(model, regimen, parameters)
     solution = solve(
         compiled,
         parameters,
@@ -123,8 +123,14 @@ def _times(regimen: Regimen, days: float, asked: Sequence[float] | np.ndarray | 
     return np.asarray(asked, dtype=np.float64)
 
 
-def _states(model: Model, regimen: Regimen) -> tuple[str, ...]:
-    """States that the regimen doses, every one of them in the model."""
+def dosed_states(model: Model, regimen: Regimen) -> tuple[str, ...]:
+    """States that the regimen doses, every one of them in the model.
+
+    Raises
+    ------
+    UnknownNameError
+        If the model lacks one; the nearest three are named.
+    """
     states = tuple(sorted({product.state for product in regimen.products}))
     for state in states:
         if state not in model.system.state_ids:
@@ -188,7 +194,8 @@ def _trigger(model: Model, rule: Rescue) -> Trigger:
     )
 
 
-def _doses(model: Model, regimen: Regimen, parameters: np.ndarray) -> Doses:
+def doses_of(model: Model, regimen: Regimen, parameters: np.ndarray) -> Doses:
+    """Doses of every patient as the engine takes them; ``parameters`` (n_patients, n_parameters) hold the body weights."""
     ids = model.system.parameter_ids
     by_weight = _WEIGHT in ids
     weight_kg = parameters[:, ids.index(_WEIGHT)] if by_weight else np.full(len(parameters), np.nan)
