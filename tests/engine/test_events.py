@@ -194,6 +194,18 @@ def test_a_rate_that_jumps_is_integrated_up_to_the_jump() -> None:
     assert run(made, [1.3, 2.0])["x"] == pytest.approx([1.3, 1.3 - 2 * 0.7], abs=1e-12)
 
 
+@pytest.mark.parametrize(("trigger", "delay"), [(0.82, 0.38), (1.42, 0.38), (0.1, 0.2), (0.7, 0.1)])
+def test_times_that_differ_by_a_rounding_are_the_same_moment(trigger: float, delay: float) -> None:
+    made = system({"n": 0}, {"n": 0}, [event(TIME >= trigger, n=2, delay=delay)])
+    assert run(made, [round(trigger + delay, 2)])["n"].tolist() == [2]
+
+
+def test_a_moving_state_without_a_value_is_named() -> None:
+    made = system({"x": -x, "v": -v}, {"x": 1, "v": sympy.nan}, [])
+    with pytest.raises(SimulationError, match="state 'v' is not a number at the start"):
+        run(made, [1.0])
+
+
 def test_a_state_without_a_value_waits_for_its_event() -> None:
     made = system({"x": -x, "n": 0}, {"x": 1, "n": sympy.nan}, [event(TIME >= 1, n=3)])
     found = run(made, [0.5, 1.5])

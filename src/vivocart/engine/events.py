@@ -26,6 +26,7 @@ from vivocart.ground.errors import SimulationError
 from vivocart.ground.streams import uniforms
 
 MOST_EXECUTIONS = 10_000  # of events at one moment, before a storm is called
+_SAME = 1e-15  # of a time: nearer than that is the same moment
 _DRAWS = 1024  # random numbers made at a time
 
 
@@ -35,6 +36,7 @@ class EventFormulas:
     """The formulas of the events of one system, ready to be evaluated."""
 
     events: tuple[Event, ...]
+    state_ids: tuple[str, ...]
     triggers: Formulas
     delays: tuple[Formulas | None, ...]
     priorities: tuple[Formulas | None, ...]
@@ -63,6 +65,7 @@ def event_formulas(system: System, graph: Graph, node_of: Mapping[sympy.Basic, i
     events, position = system.events, {state: i for i, state in enumerate(system.state_ids)}
     return EventFormulas(
         events=events,
+        state_ids=system.state_ids,
         triggers=ready(*(event.trigger for event in events)),
         delays=tuple(None if event.delay is None else ready(event.delay) for event in events),
         priorities=tuple(None if event.priority is None else ready(event.priority) for event in events),
@@ -82,6 +85,11 @@ class _Pending:
     event: int
     time: float
     values: list[float] | None  # what it will assign, if that was worked out when it was triggered
+
+
+def _at_once(due: float, time: float) -> bool:
+    """Whether an event that is due is due now: 0.82 + 0.38 and 1.2 differ by a rounding and mean the same moment."""
+    return due <= time + _SAME * abs(time)
 
 
 @final
@@ -106,6 +114,10 @@ class EventQueue:
         """When the next delayed event is due; infinite if none waits."""
         return min((entry.time for entry in self.pending), default=math.inf)
 
+    def is_due(self, time: float) -> bool:
+        """Whether a delayed event is to be executed at this time."""
+        return _at_once(self.next_time, time)
+
     def begin(self, time: float, states: list[float]) -> list[float]:
         """The states after what happens at the start: an event whose trigger holds there and was said not to, before."""
         self.truths = [event.initial_value for event in self.formulas.events]
@@ -125,7 +137,7 @@ class EventQueue:
         states = list(states)
         self._notice(time, states, truths)
         for _ in range(MOST_EXECUTIONS):
-            due = [entry for entry in self.pending if entry.time <= time]
+            due = [entry for entry in self.pending if _at_once(entry.time, time)]
             if not due:
                 return states
             entry = self._first(due, time, states)

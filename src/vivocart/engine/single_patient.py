@@ -171,6 +171,12 @@ def run_single(
     given = [*map(float, parameters), start_time, *first[n_states:]]
     queue = EventQueue(compiled.events, given, seed)
     states = queue.begin(start_time, first[:n_states])
+    for i in compiled.moves:
+        if math.isnan(states[i]):
+            name = compiled.events.state_ids[i]
+            raise SimulationError(
+                f"state '{name}' is not a number at the start; give it and what it rests on a value"
+            )
     batch = begin(
         compiled.moving,
         [*given[: len(parameters)], *given[len(parameters) + 1 :], *_rest(compiled, states)],
@@ -181,7 +187,7 @@ def run_single(
     values = np.empty((len(times), len(compiled.observables.roots)))
     piece, n_events = _piece(compiled, start_time, times), len(compiled.events.events)
     for row, time in enumerate(times):
-        while batch.time[0] < time or queue.next_time <= time:
+        while batch.time[0] < time or queue.is_due(time):
             until = min(time, queue.next_time, float(batch.time[0]) + piece)
             seen = _move(compiled, batch, until, relative, absolute)
             before = _take(compiled, batch, states)
