@@ -125,3 +125,25 @@ def test_a_record_of_the_users_own_library_has_a_page(tmp_path, monkeypatch, cap
     for name in ("12345", "PMID 12345", "10.1000/OWN", "pmid12345"):
         assert run(("evidence", "show", name, "--html")) == 0
         assert "A record of my own" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tag", "code", "words"),
+    [("RIN - J. 2026 Jan;1:1. PMID: 5", 1, "retraction"), ("EIN - J. 2026 Jan;1:1. PMID: 5", 0, "erratum")],
+)
+def test_a_newer_text_in_the_users_library_tells_of_a_retraction(
+    tmp_path, monkeypatch, capsys, tag, code, words
+):
+    import datetime
+
+    from vivocart.evidence.importers.detect import read_records
+    from vivocart.evidence.store import add, open_library
+
+    monkeypatch.setenv("VIVOCART_LIBRARY", str(tmp_path / "library.sqlite"))
+    text = f"PMID- 40961420\nTI  - In Vivo CD19 CAR T-Cell Therapy.\nTA  - N Engl J Med\nDP  - 2025\n{tag}\n"
+    with open_library() as library:
+        add(library, read_records(text), source="new.nbib", seen_on=datetime.date(2026, 11, 24))
+    assert run(("evidence", "retractions")) == code
+    out = capsys.readouterr().out
+    assert f"wang2025: {words}" in out
+    assert "from your library" in out

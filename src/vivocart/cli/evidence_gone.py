@@ -177,8 +177,9 @@ def _print_predictions(gone: WithoutRecord, shifts: pd.DataFrame | None, n_patie
 def retractions(*, table: Path | None, since: datetime.datetime | None, as_json: bool) -> None:
     """Tell what became of records: retracted, reinstated, doubted, corrected, updated; each kind kept apart.
 
-    Looks at the shipped records and at those of your own library, in what they say themselves and in the table. Exit
-    code 1 if a shipped number rests on a record that was retracted; an erratum or a concern only asks to read again.
+    Asks the shipped records, your library's newer texts of them, and the table, which is searched for every record of
+    your library too. Exit code 1 if a shipped number rests on a record that was retracted; an erratum or a concern only
+    asks to read again.
     """
     from vivocart.evidence.retractions import by_record, is_gone
 
@@ -210,17 +211,24 @@ def retractions(*, table: Path | None, since: datetime.datetime | None, as_json:
 
 def _notices(table: Path | None) -> tuple[list[Notice], list[Issue], int]:
     from vivocart.evidence.library import records
-    from vivocart.evidence.retractions import names_in, names_of, own_notices, read_retraction_watch
+    from vivocart.evidence.retractions import (
+        names_in,
+        names_of,
+        notices_in,
+        own_notices,
+        read_retraction_watch,
+    )
     from vivocart.evidence.store import default_path, open_library
 
     notices = [notice for record in records().values() for notice in own_notices(record)]
-    if table is None:
-        return notices, [], 0
     known = list(names_of(records().values()))
     if default_path().is_file():
         with open_library() as library:
             shipped = {names.pmid for names in known if names.pmid}
             known += [names for names in names_in(library) if names.pmid not in shipped]
+            notices += notices_in(library, records().values())
+    if table is None:
+        return notices, [], 0
     found, issues, read = read_retraction_watch(table, known)
     return [*notices, *found], list(issues), read
 

@@ -7,6 +7,7 @@ not taken back takes a record away; a concern or an erratum asks that the record
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime
 import io
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Literal, final
 
 from vivocart.evidence.records import Record
-from vivocart.evidence.store import Library
+from vivocart.evidence.store import Library, get
 from vivocart.ground.errors import InputError
 from vivocart.ground.tables import Issue
 
@@ -93,6 +94,19 @@ def own_notices(record: Record) -> tuple[Notice, ...]:
     ]
     if record.is_retracted and not any(notice.kind == "retraction" for notice in found):
         found.append(Notice(record_id=record.id, kind="retraction", source="the record itself"))
+    return tuple(found)
+
+
+def notices_in(library: Library, known: Iterable[Record]) -> tuple[Notice, ...]:
+    """What the library's newer texts of ``known`` records say of themselves; a library may have seen what we have not."""
+    found: list[Notice] = []
+    ours = {names.pmid: names.id for names in names_in(library) if names.pmid}
+    for record in known:
+        if record.pmid and record.pmid in ours:
+            said = own_notices(get(library, ours[record.pmid]))
+            found += [
+                dataclasses.replace(notice, record_id=record.id, source="your library") for notice in said
+            ]
     return tuple(found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, final
@@ -10,7 +12,7 @@ import numpy as np
 
 from vivocart.calibration.observations import observations
 from vivocart.evidence.coverage import State, records_behind, split_ids
-from vivocart.evidence.library import find_record, quantities
+from vivocart.evidence.library import find_record, quantities, records
 from vivocart.evidence.quantities import Quantity
 from vivocart.evidence.records import Record
 from vivocart.evidence.uses import STATED_PARTS, Use, use_state
@@ -97,7 +99,7 @@ def without_record(name: str) -> WithoutRecord:
         record=record,
         quantities=tuple(own.values()),
         lost=lost,
-        elsewhere=tuple(_elsewhere(record)),
+        elsewhere=_elsewhere().get(record.id, ()),
         measures=measures,
     )
 
@@ -117,28 +119,33 @@ def _lost(uses: Collection[Use], own: Collection[str], known: Mapping[str, Quant
         yield Lost(use=use, role=role, state=use_state(use, known), quantity_ids=(*claimed, *beside))
 
 
-def _elsewhere(record: Record) -> Iterator[str]:
+@functools.cache
+def _elsewhere() -> Mapping[str, tuple[str, ...]]:
+    """For each record what else names it: covariates, items, products, studies, parts of the model's text."""
+    found: dict[str, dict[str, None]] = {}
+    for what, record_ids in (*_from_patients(), *_from_files()):
+        for record_id in record_ids:
+            found.setdefault(record_id, {})[what] = None
+    return {record_id: tuple(whats) for record_id, whats in found.items()}
+
+
+def _from_patients() -> Iterator[tuple[str, Collection[str]]]:
     known = quantities()
     for covariate, rows in load_covariates().rows.items():
         ids = [name for row in rows for name in split_ids(row.quantity_ids)]
-        if record.id in records_behind(ids, known):
-            yield f"covariate {covariate}"
+        yield f"covariate {covariate}", records_behind(ids, known)
     for item in sledai_items():
-        if record.id in records_behind(item.quantity_ids, known):
-            yield f"SLEDAI-2K item {item.item}"
+        yield f"SLEDAI-2K item {item.item}", records_behind(item.quantity_ids, known)
+
+
+def _from_files() -> Iterator[tuple[str, Collection[str]]]:
     for product in load_products().values():
-        if record.id in product.records:
-            yield f"product {product.id}"
+        yield f"product {product.id}", product.records
     for name in study_ids():
-        if record.id in load_study(name).record_ids:
-            yield f"study {load_study(name).id}"
-    yield from _texts(record)
-
-
-def _texts(record: Record) -> Iterator[str]:
+        study = load_study(name)
+        yield f"study {study.id}", study.record_ids
     for module, text in read_sources().fragments.items():
-        if record.id in text.replace(",", " ").replace(".", " ").replace(";", " ").split():
-            yield f"text of the model {module}"
+        yield f"text of the model {module}", set(re.findall(r"\w+", text)) & set(records())
 
 
 def sensitivity(
