@@ -84,6 +84,13 @@ def test_same_command_same_bytes_with_one_or_two_threads(result: TrialResult):
     assert again.provenance.to_json() == result.provenance.to_json()
 
 
+def test_the_coverage_of_the_evidence_counts_every_parameter_and_observation(result: TrialResult):
+    rows = summary(result)["evidence_coverage"]
+    assert sum(row["parameters"] for row in rows) == len(result.assumptions)
+    assert sum(row["observations"] for row in rows) == len(result.comparison)
+    assert rows[0] == {"state": "checked", "parameters": rows[0]["parameters"], "observations": 0}
+
+
 def test_progress_ends_at_the_total():
     seen: list[tuple[int, int]] = []
     run_trial("mueller2024", n_patients=3, seed=1, on_progress=lambda done, total: seen.append((done, total)))

@@ -138,7 +138,15 @@ def _print_result(result: TrialResult, folder: Path) -> None:
         click.echo(
             f"{failed} virtual patients could not be integrated; they are listed in the report and in no statistic"
         )
+    click.echo(f"Parameters by what was read of their sources: {_coverage_words(result)}.")
     click.echo(RESEARCH_ONLY)
     if result.interval_days is not None:
         click.echo(f"The dosing interval, {result.interval_days:g} d, is a scenario: it was not published.")
     click.echo(f"Report: {folder / 'report.html'}")
+
+
+def _coverage_words(result: TrialResult) -> str:
+    """Counts of the model's parameters by state of their evidence, best state first."""
+    from vivocart.scenarios.support import coverage_of
+
+    return ", ".join(f"{row['parameters']} {row['state']}" for row in coverage_of(result))

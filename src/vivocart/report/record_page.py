@@ -32,7 +32,7 @@ from vivocart.evidence.uses import rule_shown
 from vivocart.report.palette import theme_css
 from vivocart.report.spelling import exact, in_print, number, unit_words
 from vivocart.scenarios.result import TrialResult
-from vivocart.scenarios.support import shipped_support
+from vivocart.scenarios.support import coverage_of
 from vivocart.scenarios.weights import HEADLINE
 from vivocart.scenarios.what_if import Lost, WithoutRecord, endpoints_moved, without_record
 
@@ -366,20 +366,8 @@ def report_parts(result: TrialResult) -> dict[str, Any]:
 
 
 def coverage_rows(result: TrialResult) -> list[dict[str, Any]]:
-    """Parameters of the model and observations of the study by state, best state first; what is not shipped is left out."""
-    support = shipped_support()
-    parameters = set(result.assumptions["parameter_id"])
-    observed = {row.observation_id for row in result.comparison}
-    of_parameters, of_observations = support.coverage("parameter").ids, support.coverage("observation").ids
-    return [
-        {
-            "state": state,
-            "words": _STATE_WORDS[state],
-            "parameters": len(parameters.intersection(of_parameters[state])),
-            "observations": len(observed.intersection(of_observations[state])),
-        }
-        for state in STATES
-    ]
+    """Parameters and observations by state with what the state means, as the report's table prints them."""
+    return [row | {"words": _STATE_WORDS[row["state"]]} for row in coverage_of(result)]
 
 
 def _weights(result: TrialResult) -> pd.DataFrame:

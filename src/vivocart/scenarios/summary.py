@@ -26,6 +26,10 @@ def to_json(data: Mapping[str, Any]) -> str:
 
 def summary(result: TrialResult) -> dict[str, Any]:
     """What a program reads of a result: arms, endpoints, comparison, interval scenarios, what was only assumed."""
+    from vivocart.scenarios.support import (
+        coverage_of,
+    )  # late: it reads the model, which printing JSON does not need
+
     return {
         "purpose": "for research, not for treatment decisions",
         "study": {"id": result.study.id, "title": result.study.title},
@@ -38,6 +42,7 @@ def summary(result: TrialResult) -> dict[str, Any]:
         "comparison": [_comparison(row) for row in result.comparison],
         "intervals": records(result.intervals),
         "parameter_kinds": kinds(result.assumptions),
+        "evidence_coverage": coverage_of(result),
         "heaviest_assumptions": heaviest(result.assumptions, 10),
         "notes": list(result.notes),
     }

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from vivocart.calibration.observations import Observation
-from vivocart.evidence.coverage import Coverage, split_ids
+from vivocart.evidence.coverage import STATES, Coverage, split_ids
 from vivocart.evidence.library import quantities, records
 from vivocart.evidence.uses import Number, Owner, Part, Use, check_uses, use_rows, uses_coverage, uses_of
 from vivocart.ground.tables import Issue, parse_rows, read_text
@@ -22,6 +22,7 @@ from vivocart.model.flatten import read_sources
 from vivocart.model.load import sledai_items, table_rows
 from vivocart.model.rows import ParameterRow
 from vivocart.patients.covariates import load_covariates
+from vivocart.scenarios.result import TrialResult
 from vivocart.therapies.product import load_products
 
 PARAMETERS_FILE, OBSERVATIONS_FILE = "parameters.csv", "observations.csv"
@@ -74,6 +75,25 @@ def check_support(parameters: Path | None = None, observations: Path | None = No
 def shipped_support() -> Support:
     """Uses of every shipped number."""
     return check_support()
+
+
+def coverage_of(result: TrialResult) -> list[dict[str, Any]]:
+    """How well a result's numbers are covered: rows ``state, parameters, observations``, best state first.
+
+    Counted are the parameters of its model and the observations that it is compared with, as far as they ship.
+    """
+    support = shipped_support()
+    parameters = set(result.assumptions["parameter_id"])
+    observed = {row.observation_id for row in result.comparison}
+    of_parameters, of_observations = support.coverage("parameter").ids, support.coverage("observation").ids
+    return [
+        {
+            "state": state,
+            "parameters": len(parameters.intersection(of_parameters[state])),
+            "observations": len(observed.intersection(of_observations[state])),
+        }
+        for state in STATES
+    ]
 
 
 def _parameter_numbers(rows: Sequence[ParameterRow], file: str, text: str) -> Iterator[Number]:
