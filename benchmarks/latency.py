@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from table import write_into
+
 _FIRST_RESULT = """
 import time
 began = time.perf_counter()
@@ -55,6 +57,21 @@ print(seconds[len(seconds) // 2], seconds[2])
 """
 
 
+_LABELS = {
+    "one_patient_engine_milliseconds": ("one patient, 180 days, warm: `solve`, median", "ms"),
+    "one_patient_warm_milliseconds": (
+        "one patient, 180 days, warm: `simulate` with its data set and provenance, median",
+        "ms",
+    ),
+    "cold_import_to_first_result_seconds": ("import to first result, nothing cached", "s"),
+    "cached_import_to_first_result_seconds": ("import to first result, kernels cached", "s"),
+    "cached_import_seconds": ("of which import", "s"),
+    "cached_load_seconds": ("of which model and patient", "s"),
+    "cached_first_simulation_seconds": ("of which first simulation", "s"),
+    "help_seconds": ("`vivocart --help`", "s"),
+}
+
+
 def numbers(code: str, cache: str | None = None) -> list[float]:
     """What a new process prints."""
     environment = dict(os.environ) | ({"VIVOCART_CACHE_DIR": cache} if cache else {})
@@ -77,6 +94,7 @@ def seconds_of(command: list[str]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "latency.json")
+    parser.add_argument("--page", type=Path, help="a Markdown page to write the table into")
     options = parser.parse_args()
     code = _FIRST_RESULT.replace("{repeats}", "50")
     with tempfile.TemporaryDirectory() as empty:
@@ -103,6 +121,10 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rounded = {name: float(f"{value:.4g}") for name, value in result.items()}
     options.out.write_text(json.dumps(rounded, indent=1) + "\n")
+    if options.page:
+        lines = ["| what | measured |", "|---|---:|"]
+        lines += [f"| {label} | {rounded[name]:.2f} {unit} |" for name, (label, unit) in _LABELS.items()]
+        write_into(options.page, "latency", lines)
 
 
 if __name__ == "__main__":

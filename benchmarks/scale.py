@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from table import write_into
+
 _GIB = 2**30
 
 
@@ -49,6 +51,21 @@ def trial(patients: int, threads: int) -> dict:
     }
 
 
+def lines_of(result: dict) -> list[str]:
+    """Lines of Markdown."""
+    lines = [
+        "| patients | seconds | us a patient | us of processor a patient | peak memory (GiB) |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for run in result["runs"]:
+        lines.append(
+            f"| {run['patients']:,} | {run['wall_seconds']:.1f} | {run['wall_microseconds_per_patient']:.0f} | "
+            f"{run['cpu_microseconds_per_patient']:.0f} | {run['peak_memory_gib']:.2f} |"
+        )
+    fixed = result["fixed"]
+    return [*lines, "", f"What every run takes, measured with 20 patients: {fixed['wall_seconds']:.1f} s."]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -56,6 +73,7 @@ def main() -> None:
     parser.add_argument("patients", nargs="*", type=int, default=[10_000, 100_000])
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
+    parser.add_argument("--page", type=Path, help="a Markdown page to write the table into")
     options = parser.parse_args()
     trial(20, options.threads)  # kernels into the cache
     fixed = trial(20, options.threads)
@@ -73,7 +91,10 @@ def main() -> None:
             flush=True,
         )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"fixed": fixed, "runs": runs}, indent=1) + "\n")
+    result = {"fixed": fixed, "runs": runs}
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    if options.page:
+        write_into(options.page, "scale", lines_of(result))
 
 
 if __name__ == "__main__":
