@@ -15,7 +15,7 @@ from typing import Any, final
 import sympy
 
 from vivocart.equations.system import Parameter, System, symbol
-from vivocart.formats.antimony import from_sbml, to_sbml
+from vivocart.formats.antimony import to_sbml
 from vivocart.formats.sbml import read_sbml
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.ground.tables import Issue, RowT, parse_rows, raise_on_errors, read_text
@@ -28,6 +28,7 @@ from vivocart.model.rows import Catalog, ObservableRow, ParameterRow, SledaiItem
 class Model:
     """A therapy model: its text, its symbolic system, its parameters and what can be observed of it.
 
+    ``antimony`` is empty for a model that was read from SBML (:func:`vivocart.formats.antimony.from_sbml` writes it).
     ``hash`` is the SHA-256 of the SBML text and the tables: equal hashes, equal models.
     """
 
@@ -201,7 +202,7 @@ def _symbols(system: System) -> dict[str, sympy.Symbol]:
 def _from_file(path: Path) -> Model:
     text = read_text(path)
     if text.lstrip().startswith("<"):
-        sbml, antimony = text, from_sbml(text, name=path.name)
+        sbml, antimony = text, ""  # written when somebody asks: libAntimony can take forever on a hostile file
     else:
         sbml, antimony = to_sbml(text, name=path.name), text
     system = read_sbml(sbml, name=path.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -149,29 +148,17 @@ def _compiled(
     rescue: tuple[Rescue, ...],
     on_message: Callable[[str], None] | None,
 ) -> CompiledSystem:
-    """Machine code for this model and these observables: one for every shipped product, so that arms share it."""
-    every = tuple(sorted(set(dosed) | _dosable(model)))
-    key = (model.hash, names, every, rescue)
+    """Machine code for this model, these observables and what is given: a therapy that is not, costs no time."""
+    key = (model.hash, names, dosed, rescue)
     if key not in _COMPILED:
         _COMPILED[key] = compile_system(
             model.system,
             observables={name: model.observable_expression(name) for name in names},
-            dosed=every,
+            dosed=dosed,
             triggers=[_trigger(model, rule) for rule in rescue],
             on_compile=on_message,
         )
     return _COMPILED[key]
-
-
-@functools.cache
-def _product_states() -> frozenset[str]:
-    from vivocart.therapies.product import load_products
-
-    return frozenset(product.state for product in load_products().values())
-
-
-def _dosable(model: Model) -> set[str]:
-    return set(model.system.state_ids) & _product_states()
 
 
 def _trigger(model: Model, rule: Rescue) -> Trigger:
