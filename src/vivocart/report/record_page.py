@@ -55,6 +55,7 @@ _NOTICES = {
     "update": "Update",
     "reinstatement": "Reinstated",
 }
+_RULES = {"prior": "prior, in the range of"}
 _ROLES = {"number": "read from it", "range": "chosen inside its range", "beside": "set beside it"}
 
 
@@ -266,9 +267,14 @@ def _use_rows(entries: Iterable[Lost]) -> list[dict[str, Any]]:
     return [_use_row(parts) for parts in together.values()]
 
 
+def _stated(value: float) -> str:
+    """A number as its table has it, to six digits."""
+    return f"{value:.6g}"
+
+
 def _use_row(parts: list[Lost]) -> dict[str, Any]:
     first = parts[0].use
-    values = {entry.use.number.part: exact(entry.use.number.value) for entry in parts}
+    values = {entry.use.number.part: _stated(entry.use.number.value) for entry in parts}
     ends = " to ".join(values[part] for part in ("lower", "upper") if part in values)
     value = f"{values['value']} ({ends})" if "value" in values and ends else values.get("value", ends)
     rule = rule_shown(first, quantities())
@@ -277,7 +283,7 @@ def _use_row(parts: list[Lost]) -> dict[str, Any]:
     return {
         "id": first.number.id,
         "value": f"{value} {unit_words(first.number.unit)}".strip(),
-        "how": f"{rule}: {formula}" if formula else f"{rule}; {_ROLES[parts[0].role]}",
+        "how": f"{_RULES.get(rule, rule)}: {formula}" if formula else f"{rule}; {_ROLES[parts[0].role]}",
         "state": max((entry.state for entry in parts), key=STATES.index),
         "note": first.note,
         "quantities": [_quantity_row(quantities()[name]) for name in names],
@@ -299,16 +305,16 @@ def _quantity_row(row: Quantity) -> dict[str, Any]:
 def _quantity_value(row: Quantity) -> str:
     unit = unit_words(row.unit)
     if row.value is not None and row.value == row.upper and row.lower is None:
-        text = f"at most {exact(row.value)}"
+        text = f"at most {_stated(row.value)}"
     elif row.value is not None:
-        text = exact(row.value)
+        text = _stated(row.value)
         if row.lower is not None and row.upper is not None and row.lower < row.upper:
-            text += f" ({exact(row.lower)} to {exact(row.upper)})"
+            text += f" ({_stated(row.lower)} to {_stated(row.upper)})"
     elif row.lower is not None and row.upper is not None:
-        text = f"{exact(row.lower)} to {exact(row.upper)}"
+        text = f"{_stated(row.lower)} to {_stated(row.upper)}"
     elif row.lower is not None or row.upper is not None:
         bound = row.upper if row.lower is None else row.lower
-        text = f"at {'most' if row.lower is None else 'least'} {exact(bound or 0.0)}"
+        text = f"at {'most' if row.lower is None else 'least'} {_stated(bound or 0.0)}"
     else:
         return "no number"
     return f"{text} {unit}".strip()
