@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 
 import numpy as np
 
-from peers.prepared import Prepared, Solver
+from peers.prepared import Prepared, Solver, processor_seconds
 
 
 def _time_course(data: object, problem: Prepared) -> tuple[object, object]:
@@ -40,9 +39,9 @@ def make(problem: Prepared) -> Solver:
     import basico
     import COPASI
 
-    began = time.perf_counter()
+    began = processor_seconds()
     data = basico.load_model(str(problem.folder / "events.xml"))
-    seconds = time.perf_counter() - began
+    seconds = processor_seconds() - began
     model = data.getModel()
     columns, objects, changes = _parameters(model, problem)
     parameters = problem.parameters[:, columns]

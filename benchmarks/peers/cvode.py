@@ -6,12 +6,11 @@ import ctypes
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 
-from peers.prepared import Prepared, Solver
+from peers.prepared import Prepared, Solver, processor_seconds
 
 _LIBRARIES = {
     "dense": ["sundials_sunmatrixdense", "sundials_sunlinsoldense"],
@@ -27,12 +26,12 @@ def _build(problem: Prepared, kind: str) -> tuple[ctypes.CDLL, float]:
     source.write_text(f'{"#define USE_KLU" if kind == "klu" else ""}\n#include "equations.h"\n{own}')
     names = ["sundials_cvode", "sundials_nvecserial", *_LIBRARIES[kind], "sundials_generic", "m"]
     command = ["gcc", "-O3", "-march=native", "-shared", "-fPIC", "-I/usr/include/suitesparse", str(source)]
-    began = time.perf_counter()
+    began = processor_seconds()
     command += ["-o", str(library), *(f"-l{n}" for n in names)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[0])
-    return ctypes.CDLL(str(library)), time.perf_counter() - began
+    return ctypes.CDLL(str(library)), processor_seconds() - began
 
 
 def _version() -> str:

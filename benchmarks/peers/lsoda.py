@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 
 import numpy as np
 
-from peers.prepared import Prepared, Solver
+from peers.prepared import Prepared, Solver, processor_seconds
 
 
 def make_numbalsoda(problem: Prepared) -> Solver:
     import numba as nb
     from numbalsoda import lsoda, lsoda_sig
 
-    began = time.perf_counter()
+    began = processor_seconds()
     rates = nb.njit(problem.load("rhs_numba").rhs)
     n_states, n_p = problem.n_states, problem.parameters.shape[1]
 
@@ -56,7 +55,7 @@ def make_numbalsoda(problem: Prepared) -> Solver:
 
     solve(0, 1, 1e-4, 1e-7)
     solve.keep = function
-    seconds = time.perf_counter() - began
+    seconds = processor_seconds() - began
     how = "C++ LSODA, right-hand side a Numba cfunc, loop over patients in Numba"
     return Solver(solve=solve, compile_seconds=seconds, version=version("numbalsoda"), how=how)
 
@@ -65,11 +64,11 @@ def make_scipy(problem: Prepared) -> Solver:
     import numba as nb
     from scipy.integrate import solve_ivp
 
-    began = time.perf_counter()
+    began = processor_seconds()
     rates = nb.njit(problem.load("rhs_numba").rhs)
     n_states, n_p = problem.n_states, problem.parameters.shape[1]
     rates(0.0, problem.start[0], np.empty(n_states), np.append(problem.parameters[0], 0.0))
-    seconds = time.perf_counter() - began
+    seconds = processor_seconds() - began
     segments = problem.segments()
 
     def one(q: int, rtol: float, atol: float, out: np.ndarray, method: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 
 import numpy as np
 
-from peers.prepared import Prepared, Solver
+from peers.prepared import Prepared, Solver, processor_seconds
 
 
 def make(problem: Prepared) -> Solver:
@@ -35,9 +34,9 @@ def _make(problem: Prepared, *, whole: bool) -> Solver:
     with tempfile.TemporaryDirectory() as cold:
         before = os.environ.get("VIVOCART_CACHE_DIR")
         os.environ["VIVOCART_CACHE_DIR"] = cold
-        began = time.perf_counter()
+        began = processor_seconds()
         compiled = compile_system(asked.system, observables=asked.observables, dosed=(asked.dosed, *absent))
-        seconds = time.perf_counter() - began
+        seconds = processor_seconds() - began
         if before is None:
             del os.environ["VIVOCART_CACHE_DIR"]
         else:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 
 import numpy as np
 
-from peers.prepared import Prepared, Solver
+from peers.prepared import Prepared, Solver, processor_seconds
 
 
 def _load(problem: Prepared, file: str):
@@ -15,9 +14,9 @@ def _load(problem: Prepared, file: str):
 
     roadrunner.Config.setValue(roadrunner.Config.LOADSBMLOPTIONS_CONSERVED_MOIETIES, False)
     roadrunner.Logger.setLevel(roadrunner.Logger.LOG_FATAL)
-    began = time.perf_counter()
+    began = processor_seconds()
     runner = roadrunner.RoadRunner(str(problem.folder / file))
-    seconds = time.perf_counter() - began
+    seconds = processor_seconds() - began
     runner.setIntegrator("cvode")
     runner.integrator.setValue("stiff", True)
     runner.integrator.setValue("maximum_num_steps", 1_000_000)
