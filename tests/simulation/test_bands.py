@@ -39,5 +39,5 @@ def test_no_patient_left_is_missing_not_zero():
 def test_chunks_change_nothing(cut: int):
     values = np.exp(np.random.default_rng(1).normal(size=(500, 3)))
     whole = quantile_bands(count_bands(_dataset(values), ["x"]))
-    parts = count_bands(_dataset(values[:cut]), ["x"]).plus(count_bands(_dataset(values[cut:]), ["x"]))
+    parts = count_bands(_dataset(values[cut:]), ["x"], before=count_bands(_dataset(values[:cut]), ["x"]))
     assert quantile_bands(parts).identical(whole)

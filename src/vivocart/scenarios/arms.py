@@ -105,8 +105,8 @@ def run_arm(
     items: list[np.ndarray] = []
     failures: list[pd.DataFrame] = []
     for simulation in _chunks(setting, regimen, n_patients):
-        counted = count_bands(simulation.data, [str(name) for name in simulation.data.data_vars])
-        counts = counted if counts is None else counts.plus(counted)
+        names = [str(name) for name in simulation.data.data_vars]
+        counts = count_bands(simulation.data, names, before=counts)
         tables.append(endpoints(simulation))
         seen.append(observed(setting, simulation))
         readings, _ = read(simulation)

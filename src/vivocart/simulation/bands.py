@@ -6,12 +6,14 @@ patients were cut into chunks; a quantile read from them is within one bin of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import xarray as xr
+from numba import njit
 
 _LOWEST = 1e-4  # every observable's unit is chosen so that smaller values read as zero
 _HIGHEST = 1e6
@@ -27,19 +29,16 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandCounts:
-    """Counts of patients by observable, time and value bin; ``missing`` counts failed patients by time."""
+    """Counts of patients by observable, time and value bin."""
 
     times_days: np.ndarray  # (n_times,)
     counts: Mapping[str, np.ndarray]  # observable -> (n_times, n_bins)
     attributes: Mapping[str, Mapping[str, str]]  # observable -> units and long_name
 
-    def plus(self, other: BandCounts) -> BandCounts:
-        """Counts of both groups of patients together."""
-        united = {name: self.counts[name] + other.counts[name] for name in self.counts}
-        return BandCounts(times_days=self.times_days, counts=united, attributes=self.attributes)
 
-
-def count_bands(data: xr.Dataset, observables: Sequence[str]) -> BandCounts:
+def count_bands(
+    data: xr.Dataset, observables: Sequence[str], *, before: BandCounts | None = None
+) -> BandCounts:
     """Count one chunk of patients.
 
     Parameters
@@ -48,21 +47,36 @@ def count_bands(data: xr.Dataset, observables: Sequence[str]) -> BandCounts:
         Dimensions (patient, time); missing values are left out.
     observables
         Which variables to count.
+    before
+        Counts of earlier chunks at the same times; they are added to in place and returned.
     """
-    counts: dict[str, np.ndarray] = {}
-    attributes: dict[str, Mapping[str, str]] = {}
+    times = np.asarray(data["time"].values)
+    if before is None:
+        before = BandCounts(
+            times_days=times,
+            counts={name: np.zeros((len(times), _N_BINS), np.int32) for name in observables},
+            attributes={
+                name: {str(key): str(value) for key, value in data[name].attrs.items()}
+                for name in observables
+            },
+        )
     for name in observables:
-        values = np.asarray(data[name].values, dtype=np.float64)
-        n_times = values.shape[1]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            bins = np.floor(np.log(np.maximum(values, 0.0) / _LOWEST) / _BIN) + 1.0
-        bins = np.clip(bins, 0, _N_BINS - 1)
-        kept = np.isfinite(values)
-        flat = (np.arange(n_times)[None, :] * _N_BINS + np.where(kept, bins, 0)).astype(np.int64)
-        counted = np.bincount(flat[kept], minlength=n_times * _N_BINS)
-        counts[name] = counted.reshape(n_times, _N_BINS).astype(np.int64)
-        attributes[name] = {str(key): str(value) for key, value in data[name].attrs.items()}
-    return BandCounts(times_days=np.asarray(data["time"].values), counts=counts, attributes=attributes)
+        _count(np.asarray(data[name].values, dtype=np.float64), before.counts[name])
+    return before
+
+
+@njit(cache=True, nogil=True)
+def _count(values: np.ndarray, counts: np.ndarray) -> None:
+    """Add each value (n_patients, n_times) to its bin (n_times, n_bins)."""
+    for patient in range(values.shape[0]):
+        for time in range(values.shape[1]):
+            value = values[patient, time]
+            if np.isnan(value):
+                continue
+            place = 0
+            if value > _LOWEST:
+                place = min(int(math.log(value / _LOWEST) / _BIN) + 1, _N_BINS - 1)
+            counts[time, place] += 1
 
 
 def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) -> xr.Dataset:
