@@ -13,7 +13,8 @@ _HEAD = """# Command line
 
 Written by `python docs/make_reference.py` from the commands themselves; change the commands, not this page.
 
-Exit codes: 0 done; 1 a fault of ours; 2 something asked that cannot be done; 130 stopped with Ctrl-C.
+Exit codes: 0 done; 1 a fault of ours, or one that `evidence check` or `evidence retractions` found; 2 something asked that
+cannot be done; 130 stopped with Ctrl-C.
 
 For research, not for treatment decisions.
 """

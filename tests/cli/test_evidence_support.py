@@ -72,6 +72,7 @@ def test_what_if_gone_as_json_with_sensitivity(capsys):
     found = json.loads(capsys.readouterr().out)
     assert [entry["id"] for entry in found["parameters"]] == ["autoantibody_loss"]
     assert found["sensitivity"]["autoantibody_loss"]["autoantibody_d90"] > 0
+    assert found["predictions"][0]["most_with"] == "autoantibody_loss"
 
 
 def test_retractions_break_and_errata_do_not(tmp_path, capsys):
@@ -125,6 +126,15 @@ def test_a_record_of_the_users_own_library_has_a_page(tmp_path, monkeypatch, cap
     for name in ("12345", "PMID 12345", "10.1000/OWN", "pmid12345"):
         assert run(("evidence", "show", name, "--html")) == 0
         assert "A record of my own" in capsys.readouterr().out
+    assert run(("evidence", "show", "12345")) == 0
+    assert capsys.readouterr().out == "A record of my own. J. 2026. doi:10.1000/own\n"
+
+
+def test_a_quantity_without_record_is_shown_and_an_unknown_id_is_not(capsys):
+    assert run(("evidence", "show", "assumed_cd8_sle")) == 0
+    assert "300 1/uL (100 to 600), trust: hand_set" in capsys.readouterr().out
+    assert run(("evidence", "show", "wang2025_peak_hour")) == 2
+    assert "did you mean wang2025_peak_hours" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ def what_if_gone(*, name: str, is_simulated: bool, n_patients: int, as_json: boo
 
 
 def _gone_data(gone: WithoutRecord, shifts: pd.DataFrame | None) -> dict[str, object]:
+    from vivocart.scenarios.what_if import endpoints_moved
+
     return {
         "record_id": gone.record.id,
         "pmid": gone.record.pmid,
@@ -84,6 +86,12 @@ def _gone_data(gone: WithoutRecord, shifts: pd.DataFrame | None) -> dict[str, ob
         "observations": [_lost_data(entry) for entry in gone.of("observation")],
         "elsewhere": list(gone.elsewhere),
         "published_beside": {name: list(ids) for name, ids in gone.measures.items()},
+        "predictions": None
+        if shifts is None
+        else [
+            {"endpoint": row.endpoint, "moves_by": row.shift, "most_with": row.parameter_id or None}
+            for row in endpoints_moved(shifts)
+        ],
         "sensitivity": None
         if shifts is None
         else {

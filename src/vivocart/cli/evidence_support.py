@@ -154,20 +154,36 @@ def show(*, id_: str, as_html: bool, out: Path | None, is_simulated: bool, as_js
     if out is not None:
         raise click.UsageError("--out needs --html")
     known = quantities()
-    rows, of = ([known[id_]], known[id_].record_id) if id_ in known else _rows_of(id_)
-    _print_record(rows, of, as_json=as_json)
+    found, rows = _record_and_rows(known[id_].record_id if id_ in known else id_, id_)
+    if id_ in known:
+        rows = [known[id_]]
+    _print_record(found, rows, as_json=as_json)
 
 
-def _print_record(rows: Sequence[Quantity], of: str, *, as_json: bool) -> None:
-    from vivocart.evidence.citations import cite as cited
-    from vivocart.evidence.library import record
+def _record_and_rows(name: str, asked: str) -> tuple[Record | None, list[Quantity]]:
+    """A record with its quantities, of your own library where it does not ship; nothing for a number without record."""
+    from vivocart.evidence.library import find_record, quantities, records
+    from vivocart.ground.errors import UnknownNameError
+
+    if not name:
+        return None, []
+    try:
+        found = find_record(name)
+    except UnknownNameError:
+        unknown = UnknownNameError("record or quantity", asked, [*records(), *quantities()])
+        return _own_record(name, unknown), []
+    return found, [row for row in quantities().values() if row.record_id == found.id]
+
+
+def _print_record(found: Record | None, rows: Sequence[Quantity], *, as_json: bool) -> None:
+    from vivocart.evidence.citations import ama
 
     if as_json:
-        found = dataclasses.asdict(record(of)) if of else {}
-        print_json({"record": found, "quantities": [row.model_dump(mode="json") for row in rows]})
+        data = dataclasses.asdict(found) if found else {}
+        print_json({"record": data, "quantities": [row.model_dump(mode="json") for row in rows]})
         return
-    if of:
-        click.echo(cited([of])[0])
+    if found:
+        click.echo(ama(found))
     for row in rows:
         click.echo(f"\n{row.id}: {row.quantity}\n  {_number_text(row)}, trust: {row.trust}\n  {row.place}")
         if row.note:
@@ -207,17 +223,6 @@ def _own_record(name: str, unknown: Exception) -> Record:
                 if wanted in (names.id.casefold(), names.pmid, names.doi.casefold()):
                     return get(library, names.id)
     raise unknown
-
-
-def _rows_of(name: str) -> tuple[list[Quantity], str]:
-    from vivocart.evidence.library import find_record, quantities, records
-    from vivocart.ground.errors import UnknownNameError
-
-    try:
-        found = find_record(name)
-    except UnknownNameError:
-        raise UnknownNameError("record or quantity", name, [*records(), *quantities()]) from None
-    return [row for row in quantities().values() if row.record_id == found.id], found.id
 
 
 def _number_text(row: Quantity) -> str:
