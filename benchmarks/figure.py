@@ -54,7 +54,7 @@ def draw(result: dict, path: Path) -> None:
                 width = 2.2 if name == "vivocart" else 1.2
                 axis.plot(errors, speeds, "o-", ms=3, lw=width, color=_COLORS[name], label=label)
         axis.axvline(1e-4, color="#999999", lw=0.8, ls=":")
-        axis.set(xscale="log", yscale="log", xlim=(1e-2, 1e-8), xlabel="error, 99.9th percentile")
+        axis.set(xscale="log", yscale="log", xlim=(1e-2, 2e-7), xlabel="error, 99.9th percentile")
         axis.set_title(f"{entry['title']}, {entry['states']} states", fontsize=9)
         axis.grid(alpha=0.25)
     axes[0][0].set_ylabel("patients a second, one core")
