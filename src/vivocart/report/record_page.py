@@ -224,12 +224,12 @@ def _search(query: str) -> dict[str, str]:
 
 def _commands(record: Record) -> list[tuple[str, str, tuple[str, ...]]]:
     """Title, place and words of the commands that put a record where the page's buttons would; NAME is the user's."""
+    name, evidence = record.pmid or record.id, ("vivocart", "evidence")
     return [
-        (
-            "Collection",
-            "in-collection",
-            ("vivocart", "evidence", "collect", "NAME", record.pmid or record.id),
-        ),
+        ("Create a new collection", "new-collection", (*evidence, "collections", "create", "NAME")),
+        ("Add to an existing collection", "in-collection", (*evidence, "collections", "add", "NAME", name)),
+        ("My Bibliography", "in-bibliography", (*evidence, "bibliography", "add", name)),
+        ("Clipboard", "in-clipboard", (*evidence, "clipboard", "add", name)),
     ]
 
 
