@@ -45,7 +45,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        if tag in {"select", "input"} and "label" not in self.open:
+        if tag in {"select", "input", "textarea"} and "label" not in self.open:
             self.unlabelled.append(str(attrs))
         if tag not in VOID:
             self.open.append(tag)
@@ -65,7 +65,7 @@ class Reader(HTMLParser):
         if tag == "button":
             self.buttons.append(found)
         if tag == "select":
-            self.select = str(found["data-choose"])
+            self.select = str(found.get("data-choose", found.get("data-flag")))
         if tag == "option":
             self.options.setdefault(self.select, []).append(str(found["value"]))
 
@@ -315,6 +315,9 @@ choose("style", "MLA"); shown("style");
 $(`#${id}-cite [data-close]`).click(); out.push("cite " + $(`#${id}-cite`).open);
 const name = $("[data-name-for]"); name.value = "it's mine"; name.dispatchEvent(new Event("input", {bubbles: true}));
 out.push("name " + $(`#${id}-collect [data-name]`).textContent);
+const to = $(`#${id}-email [data-flag="--to"]`), box = $(`#${id}-email [data-flag="--mesh"]`);
+to.value = "a b@c.org; rm"; to.dispatchEvent(new Event("input", {bubbles: true})); box.click();
+out.push("mail " + $(`#${id}-email-command`).textContent);
 out.push("wide " + (document.documentElement.scrollWidth > innerWidth));
 document.body.innerHTML = ""; document.body.append("PROBE " + out.join("|") + " END");
 </script></body>"""
@@ -341,5 +344,6 @@ def test_buttons_and_choices_work_in_a_browser(letter, tmp_path):
         pytest.skip(f"the browser did not run: {done.stderr[-200:]}")
     assert found[1].split("|") == [
         "view abstract", "view pubmed", "cite true", "focus true", "style MLA", "cite false",
-        r"name 'it'\''s mine'", "wide false",
+        r"name 'it'\''s mine'",
+        "mail vivocart evidence email 40961420 --to 'a b@c.org; rm' --format summary --mesh", "wide false",
     ]  # fmt: skip

@@ -109,6 +109,7 @@ def record_view(
         "permalink": f"{PUBMED}{record.pmid}/" if record.pmid else record.url,
         "local": f"vivocart evidence show {record.id} --html --out {record.id}.html",
         "commands": _commands(record),
+        "email": ("vivocart", "evidence", "email", record.pmid or record.id),
         "used": None if used is None else _used(used, shifts),
     }
     view["sections"] = list(_sections(view))

@@ -35,7 +35,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
     say(button, `Saved as ${button.dataset.file}`);
   };
-  const quoted = (name) => (/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`);
+  const quoted = (name) => (/^[\w.@+-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`);
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (event.target.matches("dialog[open]")) { // the dialogue itself is hit on its edge, or where it is not
@@ -52,8 +52,17 @@
     if (copyText !== undefined) { copy(button, copyText); }
     if (file !== undefined) { save(button); }
   });
+  const compose = (dialog) => {
+    const words = [...dialog.querySelectorAll("[data-flag]")].flatMap((field) => {
+      if (field.type === "checkbox") { return field.checked ? [field.dataset.flag] : []; }
+      return field.value ? [field.dataset.flag, quoted(field.value)] : [];
+    });
+    const place = dialog.querySelector("[data-base]");
+    place.textContent = [place.dataset.base, ...words].join(" ");
+  };
   document.addEventListener("change", (event) => { if (event.target.dataset.choose) { choose(event.target); } });
   document.addEventListener("input", (event) => {
+    if (event.target.dataset.flag) { compose(event.target.closest("dialog")); }
     if (event.target.dataset.nameFor) {
       for (const word of event.target.closest("dialog").querySelectorAll("[data-name]")) {
         word.textContent = quoted(event.target.value || "lupus");
