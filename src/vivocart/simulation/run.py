@@ -211,19 +211,25 @@ def _dataset(
     return xr.Dataset(variables, coords=coordinates)
 
 
+# an empty table costs pandas a third of a millisecond to make, which one patient should not pay
+_NO_FAILURES = pd.DataFrame(columns=["patient", "time_days", "state", "reason", "advice"])
+_NO_RESCUES = pd.DataFrame(columns=["patient", "time_days", "product"])
+
+
 def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
+    if not solution.failures:
+        return _NO_FAILURES.copy()
     rows = [
         (patients.ids[entry.patient], entry.time, entry.state_id, entry.reason, entry.advice)
         for entry in solution.failures
     ]
-    return pd.DataFrame(rows, columns=["patient", "time_days", "state", "reason", "advice"])
+    return pd.DataFrame(rows, columns=_NO_FAILURES.columns)
 
 
 def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[Rescue]) -> pd.DataFrame:
-    columns = ["patient", "time_days", "product"]
     who, which, count = np.nonzero(np.isfinite(solution.dose_times))
     if len(who) == 0:
-        return pd.DataFrame(columns=columns)
+        return _NO_RESCUES.copy()
     products = np.array([rule.product for rule in rescue], dtype=object)
     given = pd.DataFrame(
         {
