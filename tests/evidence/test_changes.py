@@ -6,11 +6,11 @@ import datetime
 
 import pytest
 
-from vivocart.evidence.changes import changed_since, compare
+from vivocart.evidence.changes import all_changed_since, changed_after, changed_since, compare
 from vivocart.evidence.importers.detect import read_records
 from vivocart.evidence.importers.pubmed_xml import read_pubmed_xml
 from vivocart.evidence.records import Correction, Record
-from vivocart.evidence.store import add, open_library
+from vivocart.evidence.store import add, get, open_library, versions
 
 BASE = {"id": "a", "title": "A title.", "journal_short": "J", "date": "2025 Sep 17", "doi": "10.1000/x"}
 
@@ -101,3 +101,43 @@ def test_a_poorer_copy_of_another_program_is_no_change(tmp_path):
         for text in (full, "TY  - JOUR\nTI  - T\nDO  - 10.1000/x\nER  - \n", full):
             add(library, read_records(text), source="x", seen_on=day)
         assert changed_since(library, "pmid1", day) == ()
+
+
+def test_changes_of_all_records_by_day(library_of_changes):
+    library = library_of_changes
+    found = all_changed_since(library, datetime.date(2025, 10, 1))
+    assert [(str(change.seen_on), change.record_id, change.kind) for change in found] == [
+        ("2025-10-02", "pmid2", "erratum"),
+        ("2025-10-03", "pmid1", "deleted"),
+    ]
+    assert all_changed_since(library, datetime.date(2025, 10, 4)) == ()
+
+
+def test_changes_after_a_text_of_the_library(library_of_changes):
+    library = library_of_changes
+    last = max(version.number for version in versions(library, "pmid2"))
+    assert [change.kind for change in changed_after(library, "pmid2", last - 1)] == ["erratum"]
+    assert changed_after(library, "pmid2", last) == ()
+    assert [change.kind for change in changed_after(library, "pmid1", last)] == ["deleted"]
+
+
+def test_a_copy_with_a_pmid_by_another_program_does_not_stand_before_pubmed(library_of_changes):
+    library = library_of_changes
+    ris = "TY  - JOUR\nTI  - Poorer\nDO  - 10.1000/x\nAN  - 2\nDB  - PubMed\nER  - \n"
+    add(library, read_records(ris), source="x", seen_on=datetime.date(2025, 10, 9))
+    assert all_changed_since(library, datetime.date(2025, 10, 5)) == ()
+    assert get(library, "pmid2").title == "B."
+
+
+@pytest.fixture
+def library_of_changes(tmp_path):
+    days = [datetime.date(2025, 10, day) for day in (1, 2, 3)]
+    texts = (
+        "PMID- 1\nTI  - A.\n\nPMID- 2\nTI  - B.\nLID - 10.1000/x [doi]\n",
+        "PMID- 2\nTI  - B.\nLID - 10.1000/x [doi]\nEIN - J. 2025;1:1. PMID: 9\n",
+        "<PubmedArticleSet><DeleteCitation><PMID>1</PMID></DeleteCitation></PubmedArticleSet>",
+    )
+    with open_library(tmp_path / "l.sqlite") as library:
+        for text, day in zip(texts, days, strict=True):
+            add(library, read_records(text), source="x", seen_on=day)
+        yield library

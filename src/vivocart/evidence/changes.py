@@ -14,11 +14,10 @@ from typing import Literal, final
 
 from vivocart.evidence.citations import source_line
 from vivocart.evidence.records import Record
-from vivocart.evidence.store import Library, StoredVersion, deleted_on, versions
+from vivocart.evidence.store import FORMATS_OF_PUBMED, Library, StoredVersion, deleted_on, versions
 
 ChangeKind = Literal["retraction", "concern", "erratum", "update", "paged", "title", "source", "deleted"]
 
-_FORMATS_OF_PUBMED = ("pubmed_xml", "medline")
 _KIND_OF_CORRECTION: dict[str, ChangeKind] = {
     "RetractionIn": "retraction",
     "RetractedandRepublishedIn": "retraction",
@@ -98,7 +97,7 @@ def all_changed_since(library: Library, since: datetime.date) -> tuple[Change, .
 
 def _changes(library: Library, record_id: str, is_late: Callable[[StoredVersion], bool]) -> Iterator[Change]:
     history = versions(library, record_id)
-    of_pubmed = tuple(version for version in history if version.format in _FORMATS_OF_PUBMED)
+    of_pubmed = tuple(version for version in history if version.format in FORMATS_OF_PUBMED)
     for before, after in itertools.pairwise(of_pubmed or history):  # other programs' copies say less
         if is_late(after):
             for kind, was, now in compare(before.record, after.record):

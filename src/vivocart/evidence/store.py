@@ -26,6 +26,9 @@ from vivocart.evidence.search import index
 from vivocart.ground.errors import InputError, OutputError, UnknownNameError
 from vivocart.ground.tables import Issue
 
+#: Formats that PubMed itself writes; what other programs write says less.
+FORMATS_OF_PUBMED = ("pubmed_xml", "medline")
+
 _WAIT_SECONDS = 60.0
 _CACHE_KB = 65536
 
@@ -226,7 +229,7 @@ def _add_one(
     if is_known and _is_last(library, record_id, digest):
         return record_id, "unchanged"
     current_rank = _current_rank(library, record_id) if is_known else 0
-    rank = _rank(record, current_rank)
+    rank = _rank(record, form, current_rank)
     number = execute(
         "INSERT INTO version (record_id, format, raw, sha256, rank, source, seen_on) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (record_id, form, item.raw, digest, rank, source, seen_on.isoformat()),
@@ -237,7 +240,7 @@ def _add_one(
             "INSERT INTO record (id, pmid, doi, added_on, current) VALUES (?, ?, ?, ?, ?)",
             (record_id, *names, seen_on.isoformat(), number),
         )
-        index.put(library.connection, dataclasses.replace(record, id=record_id))
+        index.put(library.connection, _named(record, record_id))
         return record_id, "new"
     if rank >= current_rank:
         execute(
@@ -245,8 +248,12 @@ def _add_one(
             "WHERE id = ?",
             (number, *names, record_id),
         )
-        index.put(library.connection, dataclasses.replace(record, id=record_id))
+        index.put(library.connection, _named(record, record_id))
     return record_id, "changed"
+
+
+def _named(record: Record, record_id: str) -> Record:
+    return record if record.id == record_id else dataclasses.replace(record, id=record_id)
 
 
 def _known_as(library: Library, record: Record) -> tuple[str, bool]:
@@ -287,9 +294,12 @@ def _known_by_title(library: Library, record: Record) -> tuple[str, bool]:
     return candidate, False
 
 
-def _rank(record: Record, current: int) -> int:
-    """What makes one text stand before another: PubMed's version; a text that names none is as new as what we have."""
-    if not record.pmid:
+def _rank(record: Record, form: str, current: int) -> int:
+    """What makes one text stand before another: PubMed's own formats before others, and among them PubMed's version.
+
+    A text of PubMed that names no version is as new as what we have.
+    """
+    if not record.pmid or form not in FORMATS_OF_PUBMED:
         return 0
     return int(record.version) if record.version.isdigit() else max(1, current)
 
@@ -324,6 +334,20 @@ def record_ids(library: Library) -> tuple[str, ...]:
     return tuple(str(row[0]) for row in rows)
 
 
+def find_id(library: Library, name: str) -> str | None:
+    """Id of the record that ``name`` means: its id, PMID or DOI; nothing when the library has no such record."""
+    plain = name.strip()
+    for column, value in (
+        ("id", plain),
+        ("pmid", plain.lower().removeprefix("pmid")),
+        ("doi", plain.lower()),
+    ):
+        found = _owner(library, column, value.strip(" :"))
+        if found is not None:
+            return found
+    return _owner(library, "doi", plain.lower().removeprefix("https://doi.org/").removeprefix("doi:").strip())
+
+
 def get(library: Library, record_id: str) -> Record:
     """The record as it stands now.
 
@@ -356,7 +380,7 @@ def _stored(record_id: str, row: tuple[Any, ...]) -> StoredVersion:
     (record,) = READERS[form](raw, name=record_id).records
     return StoredVersion(
         number=number,
-        record=dataclasses.replace(record, id=record_id),
+        record=_named(record, record_id),
         format=form,
         raw=raw,
         source=source,

@@ -74,8 +74,13 @@ def read_csl_json(text: str, *, name: str = "CSL-JSON", native: bool = False) ->
     return tuple(_record(item, position, name, native) for position, item in enumerate(items, start=1))
 
 
-def read_csl_batch(data: bytes | str, *, name: str = "CSL-JSON") -> Batch:
+def read_csl_batch(data: bytes | str, *, name: str = "CSL-JSON", native: bool = False) -> Batch:
     """Records of a CSL-JSON file, each with the very text of its item; an item with a fault is refused by itself.
+
+    Parameters
+    ----------
+    data, name, native
+        As in :func:`read_csl_json`; a batch of native records has the format ``shipped``.
 
     Raises
     ------
@@ -87,14 +92,17 @@ def read_csl_batch(data: bytes | str, *, name: str = "CSL-JSON") -> Batch:
     issues: list[Issue] = []
     for position, raw in enumerate(_raw_items(text, name), start=1):
         try:
-            record = _record(json.loads(raw), position, name, native=False)
+            record = _record(json.loads(raw), position, name, native)
         except InputError as error:
             issues.append(
                 Issue(level="error", check="csl_json", file=name, message=f"item {position} refused: {error}")
             )
             continue
-        items.append(Imported(record=dataclasses.replace(record, id=identify(record) or record.id), raw=raw))
-    return Batch(format="csl_json", items=tuple(items), issues=tuple(issues))
+        if not native or record.pmid or record.doi:
+            record = dataclasses.replace(record, id=identify(record) or record.id)
+        items.append(Imported(record=record, raw=raw))
+    form = "shipped" if native else "csl_json"
+    return Batch(format=form, items=tuple(items), issues=tuple(issues))
 
 
 def _raw_items(text: str, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 
@@ -18,6 +19,7 @@ READERS: Mapping[str, Callable[..., Batch]] = {
     "medline": read_medline,
     "ris": read_ris,
     "csl_json": read_csl_batch,
+    "shipped": functools.partial(read_csl_batch, native=True),  # our own records.json
 }
 _SIGNS = (
     ("pubmed_xml", re.compile(r"\s*<")),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from vivocart.evidence.names import LANGUAGES, nlm_name
 from vivocart.evidence.records import Author, Record
 from vivocart.evidence.search.days import number_of, printed_day
-from vivocart.evidence.search.tokens import BREAK, fold, value_token, words
+from vivocart.evidence.search.tokens import BREAK, fold, folded, value_token, words
 
 #: Text columns; a search in all fields looks at each.
 TEXT_COLUMNS = (
@@ -69,7 +69,7 @@ def put(connection: sqlite3.Connection, record: Record) -> None:
         ),
     ).lastrowid
     texts = text_values(record)
-    columns = (f" {BREAK} ".join(" ".join(words(value)) for value in texts[name]) for name in TEXT_COLUMNS)
+    columns = (f" {BREAK} ".join(folded(value) for value in texts[name]) for name in TEXT_COLUMNS)
     exact = " ".join(dict.fromkeys(_exact(record)))
     connection.execute(_PUT_WORDS, (number, *columns, exact))
 

@@ -12,6 +12,7 @@ import unicodedata
 #: Stands between two values of one field, so that no phrase runs from one into the next.
 BREAK = "_"
 
+_SHORT = 120  # characters of a text that is remembered
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _WORD = re.compile(r"[^\W_]+")
 _GREEK = {
@@ -40,11 +41,23 @@ def words(text: str) -> list[str]:
     return _WORD.findall(fold(text))
 
 
+def folded(text: str) -> str:
+    """Words of ``text`` with one blank between them."""
+    return _short(text) if len(text) <= _SHORT else " ".join(words(text))
+
+
 @functools.lru_cache(maxsize=65536)
+def _short(text: str) -> str:
+    """Short texts come again: names, headings, journals."""
+    return " ".join(words(text))
+
+
 def value_token(key: str, text: str) -> str:
     """One token for a whole value: ``_mh:stroke/surgery`` for the heading ``Stroke/surgery``.
 
     The leading ``_`` keeps it apart from every word of a text.
     """
-    parts = ("_".join(words(part)) for part in text.split("/"))
+    if "/" not in text:
+        return f"_{key}:{folded(text).replace(' ', '_')}"
+    parts = (folded(part).replace(" ", "_") for part in text.split("/"))
     return f"_{key}:{'/'.join(part for part in parts if part)}"
