@@ -157,3 +157,17 @@ def test_a_newer_text_in_the_users_library_tells_of_a_retraction(
     out = capsys.readouterr().out
     assert f"wang2025: {words}" in out
     assert "from your library" in out
+
+
+def test_a_copy_in_the_users_library_does_not_hide_a_shipped_record(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("VIVOCART_LIBRARY", str(tmp_path / "library.sqlite"))
+    assert run(("evidence", "clipboard", "add", "hosseini2020")) == 0
+    table = tmp_path / "rw.csv"
+    table.write_text(
+        "OriginalPaperPubMedID,OriginalPaperDOI,RetractionNature,RetractionDate,RetractionDOI,Reason\n"
+        "0,10.1038/s41540-020-00145-7,Retraction,11/1/2025 0:00,10.1038/x,+Error;\n",
+        encoding="utf-8",
+    )
+    assert run(("evidence", "retractions", "--file", str(table))) == 1
+    assert "hosseini2020 was retracted" in capsys.readouterr().err
+    assert run(("evidence", "show", "hosseini2020")) == 0

@@ -29,7 +29,9 @@ class _Reader(HTMLParser):
             self.open.append(tag)
         if "id" in found:
             self.ids.append(str(found["id"]))
-        if tag in {"link", "img", "iframe", "object", "embed", "image"} or (tag == "script" and "src" in found):
+        if tag in {"link", "img", "iframe", "object", "embed", "image"} or (
+            tag == "script" and "src" in found
+        ):
             self.loads.append(tag)
         if tag == "a" and str(found.get("href", "")).startswith("#"):
             self.targets.append(str(found["href"])[1:])

@@ -223,6 +223,7 @@ def _notices(table: Path | None) -> tuple[list[Notice], list[Issue], int]:
         names_in,
         names_of,
         notices_in,
+        others,
         own_notices,
         read_retraction_watch,
     )
@@ -232,8 +233,7 @@ def _notices(table: Path | None) -> tuple[list[Notice], list[Issue], int]:
     known = list(names_of(records().values()))
     if default_path().is_file():
         with open_library() as library:
-            shipped = {names.pmid for names in known if names.pmid}
-            known += [names for names in names_in(library) if names.pmid not in shipped]
+            known += others(names_in(library), known)
             notices += notices_in(library, records().values())
     if table is None:
         return notices, [], 0

@@ -80,6 +80,15 @@ def names_in(library: Library) -> tuple[Names, ...]:
     return tuple(Names(id=str(row[0]), pmid=row[1] or "", doi=row[2] or "") for row in rows)
 
 
+def others(names: Iterable[Names], known: Iterable[Names]) -> tuple[Names, ...]:
+    """Those of ``names`` that are none of ``known``, by id, PMID or DOI."""
+    had = list(known)
+    ids, pmids, dois = ({getattr(entry, key) for entry in had} - {""} for key in ("id", "pmid", "doi"))
+    return tuple(
+        entry for entry in names if entry.id not in ids and entry.pmid not in pmids and entry.doi not in dois
+    )
+
+
 def own_notices(record: Record) -> tuple[Notice, ...]:
     """What the record itself says of errata, concerns, updates and retraction."""
     found = [
@@ -100,10 +109,13 @@ def own_notices(record: Record) -> tuple[Notice, ...]:
 def notices_in(library: Library, known: Iterable[Record]) -> tuple[Notice, ...]:
     """What the library's newer texts of ``known`` records say of themselves; a library may have seen what we have not."""
     found: list[Notice] = []
-    ours = {names.pmid: names.id for names in names_in(library) if names.pmid}
+    names = names_in(library)
+    by_pmid = {entry.pmid: entry.id for entry in names if entry.pmid}
+    by_doi = {entry.doi: entry.id for entry in names if entry.doi}
     for record in known:
-        if record.pmid and record.pmid in ours:
-            said = own_notices(get(library, ours[record.pmid]))
+        there = by_pmid.get(record.pmid) or by_doi.get(record.doi.lower())
+        if there:
+            said = own_notices(get(library, there))
             found += [
                 dataclasses.replace(notice, record_id=record.id, source="your library") for notice in said
             ]
