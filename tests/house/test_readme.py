@@ -46,3 +46,9 @@ def test_the_commands_exist():
 def test_links_point_somewhere(target: str):
     if not target.startswith("http"):
         assert (ROOT / target).exists()
+
+
+def test_the_numbers_are_those_of_this_model():
+    from vivocart.model.load import load_model
+
+    assert f"model {load_model().hash[:12]}" in README, "run `make docs`: the README shows another model's numbers"
