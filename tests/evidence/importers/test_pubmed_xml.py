@@ -195,9 +195,8 @@ REFUSED_FILES = [
     (document(article())[: document(article()).index("</ArticleTitle>")], "not whole XML"),
     ("", "not whole XML"),
     ("<html><body>Too many requests</body></html>", "no PubmedArticle in the file"),
-    (document(article(title="&nbsp;")), "not whole XML: undefined entity"),
-    (document(article(title="\x00")), "not whole XML"),
-    (document(article(title="\ud800")), "holds half a character"),
+    ("<a>\ud800</a>", "holds half a character"),
+    ("<PubmedArticleSet>&nbsp;</PubmedArticleSet>", "not whole XML: undefined entity, line 1"),
     ("PMID- 1\nTI  - A title.", "not whole XML"),
 ]
 
@@ -292,3 +291,27 @@ def test_days_substances_and_subsets_are_read(suites):
     assert {substance.count("(") >= 1 for record in by_pmid.values() for substance in record.substances} == {
         True
     }
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        ("&nbsp;", "undefined entity"),
+        ("\x00", "not well-formed"),
+        ("\ud800", "holds half a character"),
+        ("<i>open", "mismatched tag"),
+    ],
+)
+def test_a_fault_inside_an_article_refuses_that_one(bad, problem):
+    text = document(article(pmid="1") + "\n" + article(pmid="2", title=bad) + article(pmid="3"))
+    batch = read_pubmed_xml(text, name="x.xml")
+    assert [record.pmid for record in batch.records] == ["1", "3"]
+    (issue,) = batch.issues
+    assert str(issue).startswith("x.xml: article 2 refused: ") and problem in str(issue)
+
+
+def test_a_fault_around_the_articles_names_its_line():
+    text = document(article(pmid="1") + "\n<Note>\n" + article(pmid="2"))
+    line = text[: text.rindex("</PubmedArticleSet>")].count("\n") + 1
+    with pytest.raises(InputError, match=f"not whole XML: mismatched tag, line {line}"):
+        read_pubmed_xml(text, name="x.xml")

@@ -1,7 +1,7 @@
 """PubMed XML to records.
 
-The text is checked before it is read: entities cannot be declared, no DTD is fetched, a cut file is refused as a whole. Each
-article is then read by itself, so that a fault in one names that one and leaves the others.
+What stands around the articles is checked first: entities cannot be declared, no DTD is fetched, a cut file is refused as a
+whole. Each article is then read by itself, so that a fault in one names that one and leaves the others.
 """
 
 from __future__ import annotations
@@ -50,17 +50,19 @@ def read_pubmed_xml(data: bytes | str, *, name: str = "PubMed XML") -> Batch:
         If the file as a whole cannot be read: not XML, cut short, entities declared, wrong encoding.
     """
     text = decode(data, name=name)
-    _refuse_unsafe(text, name)
+    masked = _without_comments(text)
+    spans = list(_articles(masked))
+    _refuse_unsafe(_frame(text, spans), name)
     items: list[Imported] = []
     issues: list[Issue] = []
-    masked = _without_comments(text)
-    for position, (start, end) in enumerate(_articles(masked), start=1):
+    for position, (start, end) in enumerate(spans, start=1):
         raw = text[start:end]
         try:
-            article = ET.fromstring(raw)  # checked above: it declares no entity
+            article = ET.fromstring(raw)  # no article can declare an entity: only the frame could
             record = _record(article)
-        except (ET.ParseError, InputError) as error:
-            message = f"article {position} refused: {error}"
+        except (ET.ParseError, InputError, UnicodeEncodeError) as error:
+            told = "holds half a character" if isinstance(error, UnicodeEncodeError) else error
+            message = f"article {position} refused: {told}"
             issues.append(Issue(level="error", check="pubmed_xml", file=name, message=message))
             continue
         issues.extend(_doubts(record, article, name))
@@ -70,6 +72,16 @@ def read_pubmed_xml(data: bytes | str, *, name: str = "PubMed XML") -> Batch:
     return Batch(
         format="pubmed_xml", items=tuple(items), issues=tuple(issues), deleted=tuple(_deleted(masked))
     )
+
+
+def _frame(text: str, spans: list[tuple[int, int]]) -> str:
+    """``text`` with an empty element in place of each article, which is read by itself; lines keep their numbers."""
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        parts += (text[at:start], "<PubmedArticle/>", "\n" * text.count("\n", start, end))
+        at = end
+    return "".join((*parts, text[at:]))
 
 
 def _articles(masked: str) -> Iterator[tuple[int, int]]:
@@ -91,7 +103,7 @@ def _without_comments(text: str) -> str:
 
 
 def _refuse_unsafe(text: str, name: str) -> None:
-    """Refuse declared entities and anything that is not one whole XML document."""
+    """Refuse declared entities and a frame that is not one whole XML document."""
     parser = expat.ParserCreate("utf-8")
 
     def refuse(entity: str, *_: object) -> None:

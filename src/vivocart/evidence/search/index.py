@@ -7,6 +7,7 @@ reading of words plays no part.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterable, Iterator
 
@@ -34,7 +35,7 @@ SCHEMA = (
         published INTEGER NOT NULL,
         {", ".join(f"{column} INTEGER" for column in DAY_COLUMNS)}
     )""",
-    *(f"CREATE INDEX entry_{column} ON entry ({column})" for column in (*DAY_COLUMNS, "newest")),
+    "CREATE INDEX entry_newest ON entry (newest)",
     f"""CREATE VIRTUAL TABLE words USING fts5 (
         {", ".join(TEXT_COLUMNS)}, exact, tokenize = "ascii tokenchars '_:/'"
     )""",
@@ -154,7 +155,11 @@ def _languages(record: Record) -> Iterator[str]:
 
 def _exact(record: Record) -> Iterator[str]:
     for key, values in _exact_values(record):
-        yield from (token for token in (value_token(key, value) for value in values) if token[-1] != ":")
+        yield from (
+            token for token in (value_token(key, value) for value in values if value) if token[-1] != ":"
+        )
+    for heading in record.mesh:
+        yield from _heading(heading)
 
 
 def _exact_values(record: Record) -> Iterator[tuple[str, Iterable[str]]]:
@@ -171,8 +176,6 @@ def _exact_values(record: Record) -> Iterator[tuple[str, Iterable[str]]]:
     yield "jid", (record.nlm_id,)
     yield "la", _languages(record)
     yield "pt", record.publication_types
-    for heading in record.mesh:
-        yield from _heading(heading)
     yield "rn", (part for substance in record.substances for part in _substance(substance))
     yield "pl", (record.country,)
     yield "vi", (record.volume,)
@@ -185,14 +188,17 @@ def _exact_values(record: Record) -> Iterator[tuple[str, Iterable[str]]]:
     yield "sb", flags(record)
 
 
-def _heading(heading: str) -> Iterator[tuple[str, Iterable[str]]]:
-    """Whole values of ``Stroke/*diagnostic imaging``: the heading, its subheading and both; those with a star are major."""
+@functools.lru_cache(maxsize=65536)
+def _heading(heading: str) -> tuple[str, ...]:
+    """Tokens of ``Stroke/*diagnostic imaging``: the heading, its subheading and both; those with a star are major."""
     descriptor, *qualifiers = heading.split("/")
     pairs = [f"{descriptor}/{qualifier}" for qualifier in qualifiers]
-    yield "mh", (descriptor, *pairs)
-    yield "sh", qualifiers
-    if "*" in heading:
-        yield "majr", (descriptor, *(pair for pair in pairs if descriptor[0] == "*" or "/*" in pair))
+    major = [pair for pair in pairs if descriptor[:1] == "*" or "/*" in pair]
+    return (
+        *(value_token("mh", value) for value in (descriptor, *pairs)),
+        *(value_token("sh", qualifier) for qualifier in qualifiers),
+        *(value_token("majr", value) for value in (descriptor, *major) if "*" in heading),
+    )
 
 
 def _substance(substance: str) -> tuple[str, str]:
