@@ -196,7 +196,7 @@ def test_a_rate_that_jumps_is_integrated_up_to_the_jump() -> None:
 
 @pytest.mark.parametrize(("trigger", "delay"), [(0.82, 0.38), (1.42, 0.38), (0.1, 0.2), (0.7, 0.1)])
 def test_times_that_differ_by_a_rounding_are_the_same_moment(trigger: float, delay: float) -> None:
-    made = system({"n": 0}, {"n": 0}, [event(TIME >= trigger, n=2, delay=delay)])
+    made = system({"n": 0}, {"n": 0}, [event(TIME >= trigger, n=2, delay=delay)])  # noqa: SIM300
     assert run(made, [round(trigger + delay, 2)])["n"].tolist() == [2]
 
 

@@ -202,7 +202,10 @@ def _symbols(system: System) -> dict[str, sympy.Symbol]:
 def _from_file(path: Path) -> Model:
     text = read_text(path)
     if text.lstrip().startswith("<"):
-        sbml, antimony = text, ""  # written when somebody asks: libAntimony can take forever on a hostile file
+        sbml, antimony = (
+            text,
+            "",
+        )  # written when somebody asks: libAntimony can take forever on a hostile file
     else:
         sbml, antimony = to_sbml(text, name=path.name), text
     system = read_sbml(sbml, name=path.name)
