@@ -51,4 +51,6 @@ def test_links_point_somewhere(target: str):
 def test_the_numbers_are_those_of_this_model():
     from vivocart.model.load import load_model
 
-    assert f"model {load_model().hash[:12]}" in README, "run `make docs`: the README shows another model's numbers"
+    assert f"model {load_model().hash[:12]}" in README, (
+        "run `make docs`: the README shows another model's numbers"
+    )
