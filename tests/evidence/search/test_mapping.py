@@ -113,6 +113,11 @@ def test_words_that_are_all_too_common_are_refused(query):
         translation(query)
 
 
+def test_a_run_of_words_that_is_too_long_is_refused():
+    with pytest.raises(QueryError, match="query, character 1: 101 words without a tag; at most 100"):
+        translation("x " * 101)
+
+
 def test_a_quoted_common_word_is_searched():
     assert translation('"the"') == '"the"[All Fields]'
 

@@ -55,11 +55,13 @@ BAD = [
     ("a b[ti:~2]", 1, "proximity needs quotes"),
     ('"a"[ti:~2]', 1, "proximity needs two words"),
     ('"aaaa* b"[ti:~2]', 6, "a * in a proximity search"),
+    ('"a b c d e f g h i"[ti:~2]', 1, "9 words near each other; at most 8"),
     ('"a b"[ti:~1001]', 1, "1001 words between; at most 1000"),
     ('"a b"[ti:2]', 6, "unknown tag 'ti:2'"),
     ("a[ti:noexp]", 2, "[ti] knows no :noexp"),
     ("x[isbn]", 2, "[isbn]: the library does not keep ISBN"),
     ("(" * 41 + "a" + ")" * 41, 41, "more than 40 parentheses in each other"),
+    ("a " * 101 + "[ti]", 1, "a phrase of 101 words; at most 100"),
     ("a" * (MAXIMUM_LENGTH + 1), MAXIMUM_LENGTH + 1, "20001 characters"),
 ]
 

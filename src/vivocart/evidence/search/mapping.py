@@ -21,6 +21,7 @@ from vivocart.evidence.search.tokens import words
 from vivocart.ground.tables import Row, read_table, read_text
 
 _LONGEST_PHRASE = 8
+_MOST_WORDS = 100
 
 
 class Vocabulary(Protocol):
@@ -86,6 +87,9 @@ def map_plain(plain: Plain, vocabulary: Vocabulary) -> Query:
         return _joined(
             "OR", [Term(text=word, field=fields()["pmid"], is_quoted=True) for word in plain.words]
         )
+    if len(plain.words) > _MOST_WORDS:
+        problem = f"{len(plain.words)} words without a tag"
+        raise QueryError(problem, plain.positions[0], mend=f"at most {_MOST_WORDS}")
     parts: list[Query] = []
     at = 0
     while at < len(plain.words):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 
@@ -12,27 +11,22 @@ def near(text: Sequence[str], asked: Sequence[str], between: int) -> bool:
     A word that is asked for twice must stand there twice. The words may come in any order; between two that follow each
     other in the text, of those chosen, stand at most ``between`` others.
     """
-    wanted = Counter(asked)
-    places = [(place, word) for place, word in enumerate(text) if word in wanted]
-    return any(_from(places, start, wanted, between) for start in range(len(places)))
-
-
-def _from(places: Sequence[tuple[int, str]], start: int, wanted: Counter[str], between: int) -> bool:
-    """Whether a choice of words exists that begins at ``start``: of places and what is still wanted, all are followed."""
-    place, word = places[start]
-    states = {(place, _without(tuple(sorted(wanted.elements())), word))}
-    for position, found in places[start + 1 :]:
-        states |= {
-            (position, _without(rest, found))
-            for last, rest in states
-            if found in rest and position - last - 1 <= between
-        }
-        states = {(last, rest) for last, rest in states if position - last <= between + 1}
-        if any(not rest for _, rest in states):
-            return True
-        if not states:
-            return False
-    return any(not rest for _, rest in states)
+    wanted = tuple(sorted(asked))
+    # what is still to be found, and the last place at which it can be gone on from: a later place is never worse
+    open_ends: dict[tuple[str, ...], int] = {}
+    for place, word in enumerate(text):
+        if word not in wanted:
+            continue
+        reached = {wanted: place}
+        reached.update(
+            (rest, last) for rest, last in open_ends.items() if word in rest and place - last - 1 <= between
+        )
+        for rest in reached:
+            left = _without(rest, word)
+            if not left:
+                return True
+            open_ends[left] = place
+    return False
 
 
 def _without(words: tuple[str, ...], word: str) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from vivocart.ground.errors import UnknownNameError
 MAXIMUM_DEPTH = 40
 MAXIMUM_DISTANCE = 1000
 _SHORTEST_TRUNCATED = 4
+_LONGEST_PHRASE = 100
+_MOST_NEAR = 8  # the ways to choose them double with each word
 _MODIFIER = re.compile(r"(?P<name>[^:]*)(?::(?P<modifier>~\d{1,6}|noexp))?")
 
 
@@ -189,6 +191,8 @@ def _term(text: str, field: Field, modifier: str, position: int, *, is_quoted: b
             "a * inside a term", position + is_quoted + star, mend="it may only end the last word"
         )
     found = words(plain)
+    if len(found) > _LONGEST_PHRASE:
+        raise QueryError(f"a phrase of {len(found)} words", position, mend=f"at most {_LONGEST_PHRASE}")
     if not found:
         raise QueryError(f"'{text}' has no word to search for", position, mend="write a word")
     if is_truncated and len(found[-1]) < _SHORTEST_TRUNCATED:
@@ -206,6 +210,8 @@ def _check_proximity(text: str, within: int, position: int, *, is_quoted: bool) 
         raise QueryError("a * in a proximity search", position + 1 + text.index("*"), mend="take it out")
     if within > MAXIMUM_DISTANCE:
         raise QueryError(f"{within} words between", position, mend=f"at most {MAXIMUM_DISTANCE}")
+    if len(words(text)) > _MOST_NEAR:
+        raise QueryError(f"{len(words(text))} words near each other", position, mend=f"at most {_MOST_NEAR}")
     if len(words(text)) < 2:
         raise QueryError("proximity needs two words", position, mend='write "two words"[tiab:~3]')
 
