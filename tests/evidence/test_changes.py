@@ -141,3 +141,13 @@ def library_of_changes(tmp_path):
         for text, day in zip(texts, days, strict=True):
             add(library, read_records(text), source="x", seen_on=day)
         yield library
+
+
+def test_a_retraction_in_the_first_text_of_pubmed_is_told_and_what_the_copy_lacked_is_not(tmp_path):
+    ris = "TY  - JOUR\nTI  - Poorer\nDO  - 10.1000/x\nER  - \n"
+    full = "PMID- 1\nTI  - Full.\nTA  - J\nDP  - 2025\nLID - 10.1000/x [doi]\nRIN - J. 2026;1:1. PMID: 9\n"
+    with open_library(tmp_path / "l.sqlite") as library:
+        add(library, read_records(ris), source="x", seen_on=datetime.date(2025, 10, 1))
+        add(library, read_records(full), source="x", seen_on=datetime.date(2025, 10, 2))
+        found = all_changed_since(library, datetime.date(2025, 10, 2))
+    assert [(change.record_id, change.kind) for change in found] == [("pmid1", "retraction")]

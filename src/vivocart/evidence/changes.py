@@ -7,7 +7,6 @@ away.
 from __future__ import annotations
 
 import datetime
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, final
@@ -18,6 +17,7 @@ from vivocart.evidence.store import FORMATS_OF_PUBMED, Library, StoredVersion, d
 
 ChangeKind = Literal["retraction", "concern", "erratum", "update", "paged", "title", "source", "deleted"]
 
+_NOTICES = ("retraction", "concern", "erratum", "update")
 _KIND_OF_CORRECTION: dict[str, ChangeKind] = {
     "RetractionIn": "retraction",
     "RetractedandRepublishedIn": "retraction",
@@ -96,11 +96,23 @@ def all_changed_since(library: Library, since: datetime.date) -> tuple[Change, .
 
 
 def _changes(library: Library, record_id: str, is_late: Callable[[StoredVersion], bool]) -> Iterator[Change]:
-    history = versions(library, record_id)
-    of_pubmed = tuple(version for version in history if version.format in FORMATS_OF_PUBMED)
-    for before, after in itertools.pairwise(of_pubmed or history):  # other programs' copies say less
-        if is_late(after):
-            for kind, was, now in compare(before.record, after.record):
+    """Changes between texts that can be compared.
+
+    What another program wrote says less than PubMed: after a text of PubMed it is passed over, and before one it can only
+    lack a notice, so that notices alone are told then.
+    """
+    before: StoredVersion | None = None
+    for after in versions(library, record_id):
+        if before is None:
+            before = after
+            continue
+        was_of_pubmed, is_of_pubmed = (found.format in FORMATS_OF_PUBMED for found in (before, after))
+        if was_of_pubmed and not is_of_pubmed:
+            continue
+        told = compare(before.record, after.record) if is_late(after) else ()
+        before = after
+        for kind, was, now in told:
+            if was_of_pubmed == is_of_pubmed or kind in _NOTICES:
                 yield Change(record_id=record_id, kind=kind, seen_on=after.seen_on, before=was, after=now)
 
 
