@@ -33,10 +33,11 @@ PEERS = {
 }
 TARGETS = (1e-4, 1e-6)
 QUANTILE = 0.999
-_LADDER = tuple(10.0**exponent for exponent in np.arange(-3.0, -10.1, -0.5))
+_LADDER = tuple(float(rung) for rung in 10.0 ** np.arange(-3.0, -10.1, -0.5))
 _FACTORS = (1e-2, 1e-4)  # absolute over relative tolerance
 _FINER = (10**0.17, 10**0.33)
 _REPEATS = 3
+_SHORT = 0.3  # a rung that takes less is timed again
 _SECONDS = 1.0  # of one timing, about
 
 
@@ -75,6 +76,8 @@ def rung_at(problem: Prepared, solver: Solver, reference: np.ndarray, rtol: floa
     """Accuracy and speed at one setting."""
     n = min(len(reference), solver.most_patients)
     found, cpu = observed(problem, solver, n, rtol, atol)
+    for _ in range(_REPEATS if cpu < _SHORT else 0):
+        cpu = min(cpu, observed(problem, solver, n, rtol, atol)[1])
     off = errors(found, reference[:n])
     bad = int((~np.isfinite(found).all(axis=(1, 2))).sum())
     return {

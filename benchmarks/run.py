@@ -48,6 +48,9 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=(os.cpu_count() or 1) - 1)
     parser.add_argument("--budget", type=float, default=20.0, help="processor seconds of a peer's ladder")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds before a measurement is given up")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the numbers of peers and problems not asked for"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     missing = make_environment(VENV)
@@ -74,12 +77,25 @@ def main() -> None:
         "kernels": kernels(options.core),
     }
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.keep:
+        result = merged(json.loads((options.out / "speed.json").read_text()), result)
     (options.out / "speed.json").write_text(json.dumps(_short(result), indent=1) + "\n")
     subprocess.run(
         [sys.executable, HERE / "figure.py", options.out / "speed.json", options.out / "speed.svg"],
         check=True,
     )
     print("\n".join([*tables(result), "", *kernel_table(result)]))
+
+
+def merged(before: dict, now: dict) -> dict:
+    """A run of some peers put into an earlier one on the same machine; what was run again replaces what was there."""
+    if before["machine"] != now["machine"]:
+        raise SystemExit("the earlier run is of another machine or other versions: run all peers again")
+    problems = dict(before["problems"])
+    for name, entry in now["problems"].items():
+        peers = problems.get(name, {}).get("peers", {})
+        problems[name] = {**entry, "peers": {**peers, **entry["peers"]}}
+    return {**now, "problems": problems}
 
 
 def prepare(problems: list[str]) -> None:
