@@ -58,8 +58,9 @@ def draw(result: dict, path: Path) -> None:
         axis.set_title(f"{entry['title']}, {entry['states']} states", fontsize=9)
         axis.grid(alpha=0.25)
     axes[0][0].set_ylabel("patients a second, one core")
-    axes[0][-1].legend(fontsize=7, loc="best")
-    figure.tight_layout()
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="lower center", ncol=len(labels), frameon=False)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 

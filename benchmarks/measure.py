@@ -100,7 +100,7 @@ def fastest(rungs: list[dict], target: float) -> dict | None:
 
 def time_at(solver: Solver, rung: dict) -> dict:
     """The final timing at one setting."""
-    n = int(np.clip(_SECONDS * rung["patients_per_second"], 1, solver.most_patients))
+    n = int(np.clip(_SECONDS * rung["patients_per_second"], solver.least_patients, solver.most_patients))
     best = None
     for _ in range(_REPEATS):
         wall, cpu = time.perf_counter(), time.process_time()

@@ -54,13 +54,13 @@ def trial(patients: int, threads: int) -> dict:
 def lines_of(result: dict) -> list[str]:
     """Lines of Markdown."""
     lines = [
-        "| patients | seconds | us a patient | us of processor a patient | peak memory (GiB) |",
-        "|---:|---:|---:|---:|---:|",
+        "| patients | threads | seconds | us a patient | us of processor a patient | peak memory (GiB) |",
+        "|---:|---:|---:|---:|---:|---:|",
     ]
     for run in result["runs"]:
         lines.append(
-            f"| {run['patients']:,} | {run['wall_seconds']:.1f} | {run['wall_microseconds_per_patient']:.0f} | "
-            f"{run['cpu_microseconds_per_patient']:.0f} | {run['peak_memory_gib']:.2f} |"
+            f"| {run['patients']:,} | {run['threads']} | {run['wall_seconds']:.1f} | "
+            f"{run['wall_microseconds_per_patient']:.0f} | {run['cpu_microseconds_per_patient']:.0f} | {run['peak_memory_gib']:.2f} |"
         )
     fixed = result["fixed"]
     return [*lines, "", f"What every run takes, measured with 20 patients: {fixed['wall_seconds']:.1f} s."]

@@ -71,5 +71,6 @@ def make(problem: Prepared) -> Solver:
         version=version("diffrax"),
         how=how,
         most_patients=_BATCH,
+        least_patients=_BATCH,
         loosest=1e-4,
     )

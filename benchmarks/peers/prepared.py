@@ -84,6 +84,7 @@ class Solver:
     how: str
     gives: str = "states"
     most_patients: int = 2000
+    least_patients: int = 1  # that it is made for at once
     loosest: float = 1e-3  # relative tolerance at which its ladder starts
 
 
