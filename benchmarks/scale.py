@@ -60,7 +60,8 @@ def lines_of(result: dict) -> list[str]:
     for run in result["runs"]:
         lines.append(
             f"| {run['patients']:,} | {run['threads']} | {run['wall_seconds']:.1f} | "
-            f"{run['wall_microseconds_per_patient']:.0f} | {run['cpu_microseconds_per_patient']:.0f} | {run['peak_memory_gib']:.2f} |"
+            f"{run['wall_microseconds_per_patient']:.0f} | "
+            f"{run['cpu_microseconds_per_patient']:.0f} | {run['peak_memory_gib']:.2f} |"
         )
     fixed = result["fixed"]
     return [*lines, "", f"What every run takes, measured with 20 patients: {fixed['wall_seconds']:.1f} s."]
