@@ -21,8 +21,6 @@ from vivocart.cli.progress import progress
 from vivocart.cli.simulate import print_endpoints
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from vivocart.decisions.compare import Comparison
     from vivocart.scenarios.scenario import Scenario
 
@@ -119,7 +117,7 @@ def comparison_data(compared: Comparison, scenario: Scenario) -> dict[str, Any]:
     return {
         "purpose": "for research, not for treatment decisions",
         "asked": scenario.as_dict(),
-        "arms": {arm: records(endpoint_table(_of_arm(compared, arm))) for arm in compared.arms},
+        "arms": {arm: records(endpoint_table(compared.of_arm(arm))) for arm in compared.arms},
         "failures": records(compared.failures),
         "provenance": compared.provenance.as_dict(),
     }
@@ -134,7 +132,7 @@ def print_comparison(
     if as_json:
         print_json(comparison_data(compared, scenario) | {"out": str(out) if out is not None else None})
     elif not quiet:
-        tables = {arm: endpoint_table(_of_arm(compared, arm)) for arm in compared.arms}
+        tables = {arm: endpoint_table(compared.of_arm(arm)) for arm in compared.arms}
         head = f"{scenario.n_patients} virtual patients, the same in each arm, {scenario.length_days:g} d"
         print_endpoints(f"{head}: median (5 to 95 %)", tables)
         if len(compared.failures):
@@ -142,12 +140,3 @@ def print_comparison(
         click.echo(RESEARCH_ONLY)
         if out is not None:
             click.echo(f"Written: {out}")
-
-
-def _of_arm(compared: Comparison, arm: str) -> pd.DataFrame:
-    """Endpoints of one arm with what :func:`endpoint_table` reads beside them."""
-    table = compared.endpoints.loc[arm]
-    table.attrs.update(
-        compared.endpoints.attrs, n_failed=[str(name) for name in compared.failures["arm"]].count(arm)
-    )
-    return table

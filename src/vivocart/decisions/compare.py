@@ -40,15 +40,26 @@ class Comparison:
     failures: pd.DataFrame
     provenance: Provenance
 
+    def of_arm(self, arm: str) -> pd.DataFrame:
+        """Endpoints of one arm as :func:`vivocart.endpoints.table.endpoints` gives them.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such arm.
+        """
+        if arm not in self.arms:
+            raise UnknownNameError("arm", arm, self.arms)
+        table = self.endpoints.loc[arm]
+        n_failed = [str(name) for name in self.failures["arm"]].count(arm)
+        table.attrs.update(self.endpoints.attrs, n_failed=n_failed)
+        return table
+
     def summary(self) -> pd.DataFrame:
         """Each arm's endpoints as :func:`vivocart.endpoints.table.summarize` gives them, with a column ``arm`` in front."""
         parts: list[pd.DataFrame] = []
         for arm in self.arms:
-            table = self.endpoints.loc[arm]
-            table.attrs.update(
-                self.endpoints.attrs, n_failed=[str(name) for name in self.failures["arm"]].count(arm)
-            )
-            part = summarize(table)
+            part = summarize(self.of_arm(arm))
             part.insert(0, "arm", arm)
             parts.append(part)
         return pd.concat(parts, ignore_index=True)
