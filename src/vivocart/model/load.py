@@ -264,8 +264,3 @@ def _hash(texts: Iterable[str]) -> str:
         digest.update(text.encode())
         digest.update(b"\x1f")
     return digest.hexdigest()
-
-
-def typical_values(model: Model) -> Mapping[str, float]:
-    """Typical value of every parameter by id."""
-    return {name: row.value for name, row in model.parameters.items()}
