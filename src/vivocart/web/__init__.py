@@ -1,0 +1,1 @@
+"""The explorer and its REST API: pages and routes, no science."""
