@@ -125,6 +125,21 @@ def test_days_out_of_range_are_refused(model: Model, patients: VirtualPopulation
         simulate(model, LETTER, patients, days=days)
 
 
+@pytest.mark.parametrize("tolerance", [0.0, -1e-6, 1e-13, 0.1, float("nan"), float("inf")])
+def test_a_tolerance_out_of_range_is_refused(model: Model, patients: VirtualPopulation, tolerance: float):
+    with pytest.raises(InputError, match="relative tolerance"):
+        simulate(model, LETTER, patients, days=10, relative_tolerance=tolerance)
+
+
+def test_a_looser_tolerance_is_told_and_stays_near(model: Model, patients: VirtualPopulation):
+    exact = simulate(model, LETTER, patients, days=30, relative_tolerance=1e-9)
+    loose = simulate(model, LETTER, patients, days=30, relative_tolerance=1e-5)
+    assert loose.provenance.asked["relative_tolerance"] == 1e-5
+    a, b = exact["b_cells_blood"].values, loose["b_cells_blood"].values
+    error = np.abs(a - b) / np.maximum(np.abs(a), 1e-3 * a.max(axis=1, keepdims=True))
+    assert 0.0 < error.max() < 1e-3
+
+
 def test_an_infusion_after_the_end_is_refused(model: Model, patients: VirtualPopulation):
     with pytest.raises(InputError, match=r"at least 6\.04"):
         simulate(model, LETTER, patients, days=6)

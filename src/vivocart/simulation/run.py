@@ -26,6 +26,7 @@ RELATIVE_TOLERANCE = 1e-6
 ABSOLUTE_TOLERANCE = (
     1e-11  # amounts in 10*9 cells and mg: what decays is still right to five digits at a ten-thousandth
 )
+_TIGHTEST, _LOOSEST = 1e-12, 1e-2  # relative tolerances that mean something in double precision
 _MAXIMUM_DAYS = 3_650.0
 _WEIGHT = "body_weight"  # the model's parameter that doses by weight read
 
@@ -39,6 +40,7 @@ def simulate(
     observables: Sequence[str] | None = None,
     times_days: Sequence[float] | np.ndarray | None = None,
     rescue: Sequence[Rescue] = (),
+    relative_tolerance: float = RELATIVE_TOLERANCE,
     threads: int | None = None,
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
@@ -58,6 +60,8 @@ def simulate(
         Output times, ascending; :func:`vivocart.simulation.grid.output_times` if left out. They change no step.
     rescue
         Rules that give a product when the patient's own course asks for it, exact in time.
+    relative_tolerance
+        Error allowed in each step of the solver, relative to the size of the states: 1e-12 to 1e-2.
     threads
         Threads to use, all processors if left out. The numbers do not depend on it.
     strict
@@ -68,13 +72,14 @@ def simulate(
     Raises
     ------
     InputError
-        If the days, a time or an infusion is out of range.
+        If the days, a time, an infusion or the tolerance is out of range.
     UnknownNameError
         If an observable, product, state or parameter does not exist; the nearest three are named.
     SimulationError
         If ``strict`` and a patient failed.
     """
     times = _times(regimen, days, times_days)
+    _check_tolerance(relative_tolerance)
     names = tuple(observables) if observables is not None else tuple(model.observables)
     compiled = _compiled(model, names, dosed_states(model, regimen), tuple(rescue), on_message)
     parameters = patients.parameter_matrix(model, regimen.parameter_overrides)
@@ -84,7 +89,7 @@ def simulate(
         parameters,
         times,
         doses=doses,
-        rtol=RELATIVE_TOLERANCE,
+        rtol=relative_tolerance,
         atol=ABSOLUTE_TOLERANCE,
         threads=threads,
         on_progress=on_progress,
@@ -102,7 +107,7 @@ def simulate(
         regimen=regimen,
         failures=failures,
         rescues=_rescues(solution, patients, rescue),
-        provenance=_provenance(model, regimen, patients, days, rescue),
+        provenance=_provenance(model, regimen, patients, days, rescue, relative_tolerance),
     )
 
 
@@ -120,6 +125,15 @@ def _times(regimen: Regimen, days: float, asked: Sequence[float] | np.ndarray | 
     if asked is None:
         return output_times([row.day for row in regimen.infusions_table], days=days)
     return np.asarray(asked, dtype=np.float64)
+
+
+def _check_tolerance(relative: float) -> None:
+    if not _TIGHTEST <= relative <= _LOOSEST:  # also refuses what is not a number
+        raise InputError(
+            f"relative tolerance {relative:g}",
+            where="relative_tolerance",
+            mend=f"give {_TIGHTEST:g} to {_LOOSEST:g}; {RELATIVE_TOLERANCE:g} if left out",
+        )
 
 
 def dosed_states(model: Model, regimen: Regimen) -> tuple[str, ...]:
@@ -242,7 +256,12 @@ def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[R
 
 
 def _provenance(
-    model: Model, regimen: Regimen, patients: VirtualPopulation, days: float, rescue: Sequence[Rescue]
+    model: Model,
+    regimen: Regimen,
+    patients: VirtualPopulation,
+    days: float,
+    rescue: Sequence[Rescue],
+    relative_tolerance: float,
 ) -> Provenance:
     return Provenance(
         model_hash=model.hash,
@@ -252,6 +271,7 @@ def _provenance(
             "days": days,
             "n_patients": len(patients),
             "rescue": [rule.product for rule in rescue],
+            "relative_tolerance": relative_tolerance,
         },
         record_ids=regimen.record_ids,
         parameter_ids=tuple(model.system.parameter_ids),
