@@ -3,18 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.ground.streams import normals_at
-from vivocart.model.rows import Distribution, ParameterRow
+from vivocart.model.rows import ParameterRow
 from vivocart.patients.covariates import CovariateTable
-from vivocart.patients.sampling import from_normal, sampled_values, to_normal, transformed_sd
+from vivocart.patients.draws import (
+    PopulationDraws,
+    is_uncertain,
+    patient_values,
+    typical_values,
+    varies,
+)
+from vivocart.patients.sampling import from_normal, to_normal
 
 if TYPE_CHECKING:
     from vivocart.model.load import Model
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """Draws of the population and the one that each patient belongs to."""
+
+    draws: PopulationDraws
+    draw: np.ndarray
+
+
+def _checked_draws(
+    model: Model,
+    draws: PopulationDraws | None,
+    draw: np.ndarray | None,
+    typical_draw: np.ndarray | None,
+    n_patients: int,
+) -> _Drawn | None:
+    if draws is None:
+        if draw is not None:
+            raise InputError("draws are missing", where="draw", mend="give draws and draw together")
+        return None
+    if typical_draw is not None:
+        raise InputError("given besides draws", where="typical_draw", mend="give one of them")
+    if draw is None or np.shape(draw) != (n_patients,):
+        raise InputError(
+            "one draw a patient is needed", where="draw", mend=f"give {n_patients} whole numbers"
+        )
+    chosen = np.asarray(draw, dtype=np.int64)
+    if chosen.min(initial=0) < 0 or chosen.max(initial=0) >= len(draws):
+        raise InputError(f"{chosen.max(initial=0)}", where="draw", mend=f"there are {len(draws)} draws")
+    for name in (*draws.typical, *draws.spread):
+        if name not in model.parameters:
+            raise UnknownNameError("parameter", name, model.parameters, where="draws")
+    return _Drawn(draws=draws, draw=chosen)
 
 
 def drawn_parameters(
@@ -26,6 +69,8 @@ def drawn_parameters(
     patients: np.ndarray,
     typical: Mapping[str, float | np.ndarray] | None = None,
     typical_draw: np.ndarray | None = None,
+    draws: PopulationDraws | None = None,
+    draw: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Parameters of each patient that vary between patients or differ from the model's value.
 
@@ -37,7 +82,7 @@ def drawn_parameters(
         Covariates by id, shape (n,).
     seed, patients
         Seed and indices of the patients.
-    typical, typical_draw
+    typical, typical_draw, draws, draw
         As in :meth:`vivocart.patients.population.VirtualPopulation.sample`. The uncertainty of a parameter that does not
         vary between patients is log-normal.
 
@@ -46,9 +91,10 @@ def drawn_parameters(
     UnknownNameError
         If ``typical`` names a parameter that the model does not have.
     InputError
-        If ``typical`` names a parameter that a covariate sets.
+        If ``typical`` names a parameter that a covariate sets, or the draws do not go together.
     """
     typical = typical or {}
+    fitted = _checked_draws(model, draws, draw, typical_draw, len(patients))
     from_covariates = {key: name for key, name in table.parameters.items() if key in model.parameters}
     for name in typical:
         if name not in model.parameters:
@@ -63,33 +109,40 @@ def drawn_parameters(
             continue
         center = typical.get(name)
         if center is None:
-            center = _typical_value(name, row, seed, typical_draw)
-        values = _individual_values(name, row, center, seed, patients)
+            center = _typical_value(name, row, seed, typical_draw, fitted)
+        values = _individual_values(name, row, center, seed, patients, fitted)
         if values is not None:
             parameters[name] = values
     return parameters
 
 
-def _typical_value(name: str, row: ParameterRow, seed: int, draws: np.ndarray | None) -> float | np.ndarray:
-    if draws is None or not row.uncertainty or row.uncertainty_kind is None:
+def _typical_value(
+    name: str, row: ParameterRow, seed: int, shared: np.ndarray | None, fitted: _Drawn | None
+) -> float | np.ndarray:
+    if fitted is not None:
+        return fitted.draws.typical[name][fitted.draw] if name in fitted.draws.typical else row.value
+    if shared is None or not is_uncertain(row):
         return row.value
-    indices, position = np.unique(np.asarray(draws), return_inverse=True)
-    scale: Distribution = "lognormal" if row.distribution == "none" and row.value > 0 else row.distribution
-    sd = transformed_sd(scale, row.value, row.uncertainty, row.uncertainty_kind)
-    z = normals_at(seed, f"typical/{name}", indices)
-    return sampled_values(scale, z, row.value, sd, lower=row.lower, upper=row.upper)[position]
+    indices, position = np.unique(np.asarray(shared), return_inverse=True)
+    return typical_values(row, normals_at(seed, f"typical/{name}", indices))[position]
 
 
 def _individual_values(
-    name: str, row: ParameterRow, center: float | np.ndarray, seed: int, patients: np.ndarray
+    name: str,
+    row: ParameterRow,
+    center: float | np.ndarray,
+    seed: int,
+    patients: np.ndarray,
+    fitted: _Drawn | None,
 ) -> np.ndarray | None:
-    if row.distribution == "none" or not row.spread or row.spread_kind is None:
+    if not varies(row):
         if isinstance(center, float) and center == row.value:
             return None
         return np.broadcast_to(np.asarray(center, dtype=np.float64), patients.shape).copy()
-    sd = transformed_sd(row.distribution, row.value, row.spread, row.spread_kind)
-    z = normals_at(seed, f"parameters/{name}", patients)
-    return sampled_values(row.distribution, z, center, sd, lower=row.lower, upper=row.upper)
+    spread: float | np.ndarray = 1.0
+    if fitted is not None and name in fitted.draws.spread:
+        spread = fitted.draws.spread[name][fitted.draw]
+    return patient_values(row, normals_at(seed, f"parameters/{name}", patients), center, spread)
 
 
 def moved_values(

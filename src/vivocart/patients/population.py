@@ -15,6 +15,7 @@ from vivocart.ground.streams import normals_at
 from vivocart.model.rows import SledaiItemRow
 from vivocart.patients.covariates import CovariateTable, load_covariates
 from vivocart.patients.criteria import EntryCriteria
+from vivocart.patients.draws import PopulationDraws
 from vivocart.patients.own_patients import read_patients
 from vivocart.patients.parameters import drawn_parameters, moved_values
 from vivocart.patients.sledai_baseline import sledai_covariates, sledai_items, typical_thresholds
@@ -56,6 +57,8 @@ class VirtualPopulation:
         first: int = 0,
         typical: Mapping[str, float | np.ndarray] | None = None,
         typical_draw: np.ndarray | None = None,
+        draws: PopulationDraws | None = None,
+        draw: np.ndarray | None = None,
         covariates: CovariateTable | None = None,
         items: Sequence[SledaiItemRow] | None = None,
     ) -> Self:
@@ -78,6 +81,9 @@ class VirtualPopulation:
         typical_draw
             Index of the draw of uncertain typical values for each patient, shape (n_patients,): patients of one virtual
             cohort share an index and so their typical values. Without it typical values are the model's.
+        draws, draw
+            Populations, such as those of a posterior, and for each patient the one it is taken from, shape (n_patients,):
+            it has the typical values and the spreads of that draw.
         covariates, items
             Tables instead of the shipped ones.
 
@@ -102,6 +108,8 @@ class VirtualPopulation:
             patients=patients,
             typical=typical or {},
             typical_draw=typical_draw,
+            draws=draws,
+            draw=draw,
         )
         return cls(
             ids=patients,

@@ -60,7 +60,7 @@ def sampled_values(
     distribution: Distribution,
     z: np.ndarray,
     median: np.ndarray | float,
-    sd: float,
+    sd: np.ndarray | float,
     *,
     lower: float | None = None,
     upper: float | None = None,
@@ -73,7 +73,7 @@ def sampled_values(
     Parameters
     ----------
     distribution, median, sd
-        ``sd`` on the transformed scale; ``median`` (of the uncut distribution) for all or for each patient.
+        ``sd`` on the transformed scale, ``median`` that of the uncut distribution; each for all or for each patient.
     z
         Standard normal numbers, shape (n,).
     lower, upper
@@ -82,7 +82,7 @@ def sampled_values(
     center = to_normal(distribution, median)
     low = -np.inf if lower is None else to_normal(distribution, lower)
     high = np.inf if upper is None else to_normal(distribution, upper)
-    if sd > 0 and (np.isfinite(low) or np.isfinite(high)):
+    if np.all(np.asarray(sd) > 0) and (np.isfinite(low) or np.isfinite(high)):
         below, above = ndtr((low - center) / sd), ndtr((high - center) / sd)
         z = ndtri(below + (above - below) * ndtr(z))
     values = from_normal(distribution, center + sd * z)
