@@ -146,7 +146,7 @@ def _individual_values(
 
 
 def moved_values(
-    row: ParameterRow | None, sampled: np.ndarray, typical: float, override: float
+    row: ParameterRow | None, sampled: np.ndarray, typical: float, override: float | np.ndarray
 ) -> np.ndarray:
     """Sampled values moved to another typical value; each keeps its deviation on the scale that is normal."""
     if row is None or row.distribution == "none" or not row.spread:
