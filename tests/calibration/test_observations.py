@@ -74,3 +74,29 @@ def test_missing_file_and_column(tmp_path):
     path.write_text("id,study_id\na,b\n")
     with pytest.raises(InputError, match="column is missing"):
         observations(extra=path)
+
+
+def test_statistics_that_need_more_than_a_value(tmp_path):
+    header = HEADER.replace("statistic,", "statistic,level,given,")
+    path = tmp_path / "mine.csv"
+    rows = [
+        "a,S,all,9,m,L,d,,quantile,0.25,,80,,,primary,,,",
+        "b,S,all,9,m,L,d,,median_time,,,,180,,primary,,,",
+        "c,S,all,9,m,L,d,,median,,b_cell_deeply_depleted,71,,,primary,,,",
+        "d,S,all,9,m,L,%,,fraction,,,78,,,primary,,,",
+    ]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    found = {row.id: row.observed_text for row in observations("S", extra=path)}
+    assert found == {
+        "a": "80 d (0.25 quantile of 9)",
+        "b": "not reached by 180 d (median of 9, time to event)",
+        "c": "71 d (median of 9); of those with b_cell_deeply_depleted",
+        "d": "78 % (share of 9)",
+    }
+    for wrong in (
+        "e,S,all,9,m,L,d,,quantile,,,80,,,primary,,,",
+        "e,S,all,9,m,L,d,,mean,0.5,,80,,,primary,,,",
+    ):
+        path.write_text("\n".join([header, wrong]) + "\n")
+        with pytest.raises(InputError, match="a quantile needs its level"):
+            observations(extra=path)

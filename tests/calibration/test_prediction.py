@@ -146,12 +146,20 @@ def test_against_one_cohort_at_a_time(statistic, n, n_cohorts, seed):
     values = values[:, :n]
     number = 0.0 if statistic == "count" else 2.0
     numbers = {"lower": 1.0, "upper": 3.0} if statistic == "range" else {"value": number}
+    if statistic == "sd" and n == 1:
+        return  # one patient has no spread
+    if statistic == "quantile":
+        numbers |= {"level": 0.3}
     found = predict(_observation(statistic, n, **numbers), values)
     plain = {
         "maximum": [max],
         "minimum": [min],
         "median": [np.median],
         "mean": [np.mean],
+        "median_time": [np.median],
+        "sd": [lambda row: np.std(row, ddof=1)],
+        "quantile": [lambda row: np.quantile(row, 0.3)],
+        "fraction": [lambda row: sum(value > 0.5 for value in row) / len(row)],
         "range": [min, max],
         "count": [lambda row: sum(value > 0.5 for value in row)],
         "upper_bound": [max],

@@ -14,13 +14,26 @@ from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.ground.tables import Row, read_table
 
 Statistic = Literal[
-    "maximum", "minimum", "median", "mean", "range", "count", "upper_bound", "lower_bound", "point"
+    "maximum",
+    "minimum",
+    "median",
+    "mean",
+    "sd",
+    "quantile",
+    "range",
+    "count",
+    "fraction",
+    "upper_bound",
+    "lower_bound",
+    "point",
+    "median_time",
 ]
 """Statistics that sources report.
 
-``maximum``, ``minimum``, ``median``, ``mean`` of the n patients; ``range``: their lowest and highest; ``count``: patients
-of n with the measure's flag; ``upper_bound`` and ``lower_bound``: every one of the n is at most or at least there
-("within"); ``point``: one patient's value.
+``maximum``, ``minimum``, ``median``, ``mean``, ``sd`` of the n patients; ``quantile``: at ``level``; ``range``: their lowest
+and highest; ``count`` and ``fraction``: patients of n with the measure's flag; ``upper_bound`` and ``lower_bound``: every
+one of the n is at most or at least there; ``point``: one patient's value; ``median_time``: median time to an event, of
+those who do not reach it too. A quantile or a median lies between two patients where it must, by linear interpolation.
 """
 
 _TEXTS = {
@@ -28,11 +41,15 @@ _TEXTS = {
     "minimum": "{value}{unit} (smallest of {n})",
     "median": "{value}{unit} (median of {n})",
     "mean": "{value}{unit} (mean of {n})",
+    "sd": "{value}{unit} (SD in {n})",
+    "quantile": "{value}{unit} ({level} quantile of {n})",
     "range": "{lower} to {upper}{unit} (range in {n})",
     "count": "{value} of {n}",
+    "fraction": "{value}{unit} (share of {n})",
     "upper_bound": "at most {value}{unit} (all {n})",
     "lower_bound": "at least {value}{unit} (all {n})",
     "point": "{value}{unit} (one patient)",
+    "median_time": "{value}{unit} (median of {n}, time to event)",
 }
 _UNIT_TEXTS = {"1": "", "score": "", "1/uL": " per uL", "1/d": " a day"}
 
@@ -43,7 +60,9 @@ class Observation(Row):
 
     ``measure`` is the id of an endpoint, or of an observable read at ``time_days``; empty if the model has nothing like
     it, and then ``note`` says so. ``value`` is the statistic; a range has ``lower`` and ``upper`` instead. For a median or
-    a mean these two hold the spread that the source prints beside it; for a count without a number, its bounds.
+    a mean these two hold the spread that the source prints beside it; for a count without a number, its bounds. A median
+    time that was not reached has no ``value``, and in ``lower`` the time by which it was not. ``given`` is the id of a 0/1
+    endpoint: the statistic is that of those among the n in whom it is 1.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -55,6 +74,8 @@ class Observation(Row):
     unit: str
     time_days: float | None = None
     statistic: Statistic
+    level: float | None = Field(default=None, gt=0, lt=1)
+    given: str = ""
     value: float | None = None
     lower: float | None = None
     upper: float | None = None
@@ -71,13 +92,20 @@ class Observation(Row):
         if self.statistic == "range":
             if not bounded:
                 raise ValueError("a range needs lower and upper")
-        elif self.value is None and not (self.statistic == "count" and bounded):
+        elif self.value is None and not self._needs_no_value(bounded):
             raise ValueError(f"a {self.statistic} needs a value")
+        if (self.statistic == "quantile") != (self.level is not None):
+            raise ValueError("a quantile needs its level, and nothing else has one")
         if self.statistic == "count":
             self._check_count()
         if not self.measure and not self.note:
             raise ValueError("a row without a measure needs a note that says why")
         return self
+
+    def _needs_no_value(self, bounded: bool) -> bool:
+        if self.statistic == "median_time":
+            return self.lower is not None
+        return self.statistic == "count" and bounded
 
     def _check_count(self) -> None:
         for number in self._numbers().values():
@@ -90,10 +118,14 @@ class Observation(Row):
         text = _TEXTS[self.statistic]
         if self.statistic == "count" and self.value is None:
             text = "{lower} to {upper} of {n}"
+        if self.statistic == "median_time" and self.value is None:
+            text = "not reached by {lower}{unit} (median of {n}, time to event)"
         if self.n == 1:
             text = text.replace(" (all {n})", " (one patient)")
         numbers = {name: f"{number:.4g}" for name, number in self._numbers().items() if number is not None}
-        return text.format(unit=unit_text(self.unit), n=self.n, **numbers)
+        among = f"; of those with {self.given}" if self.given else ""
+        level = "" if self.level is None else f"{self.level:g}"
+        return text.format(unit=unit_text(self.unit), n=self.n, level=level, **numbers) + among
 
     def _numbers(self) -> dict[str, float | None]:
         return {"value": self.value, "lower": self.lower, "upper": self.upper}

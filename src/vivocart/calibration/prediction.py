@@ -14,6 +14,7 @@ from typing import final
 import numpy as np
 
 from vivocart.calibration.observations import Observation, unit_text
+from vivocart.calibration.statistics import cohort_statistics
 from vivocart.endpoints.table import quantiles
 from vivocart.ground.errors import InputError
 from vivocart.ground.streams import uniforms
@@ -26,11 +27,15 @@ READINGS = {
     "minimum": "smallest of the n patients; inside if the published one lies in the central 90 % of cohorts",
     "median": "median of the n patients; inside if the published one lies in the central 90 % of cohorts",
     "mean": "mean of the n patients; inside if the published one lies in the central 90 % of cohorts",
+    "sd": "standard deviation of the n patients; inside if the published one lies in the central 90 % of cohorts",
+    "quantile": "quantile of the n patients; inside if the published one lies in the central 90 % of cohorts",
     "range": "smallest and largest of the n patients; inside if both published ends lie in their central 90 % of cohorts",
     "count": "patients of n with the finding; inside if the published count lies in the central 90 % of cohorts",
+    "fraction": "share of the n patients; inside if the published share lies in the central 90 % of cohorts",
     "upper_bound": "largest of the n patients against the bound; inside if at least 5 % of cohorts keep within it",
     "lower_bound": "smallest of the n patients against the bound; inside if at least 5 % of cohorts keep above it",
     "point": "one patient's value; inside if the published one lies in the central 90 % of patients",
+    "median_time": "median time to event; inside if the published one lies in the central 90 % of cohorts",
 }
 """How each statistic is read, and what inside means for it."""
 
@@ -43,7 +48,7 @@ class PredictedStatistic:
     Parameters
     ----------
     name
-        ``maximum``, ``minimum``, ``median``, ``mean``, ``count`` or ``point``.
+        As in :class:`vivocart.calibration.statistics.Part`.
     observed_low, observed_high
         The published number twice; for a bound or an interval, its ends (infinite where open).
     median, low90, high90
@@ -73,7 +78,8 @@ class Prediction:
     """A published observation beside what cohorts of its size show.
 
     ``parts`` has one statistic, or the two ends of a range. ``n_left_out`` counts cohorts with a missing value (a failed
-    patient, or one to whom the measure does not apply): nothing is filled in, and the share of cohorts left out is said.
+    patient, or one to whom the measure does not apply) or with nobody whom the row speaks of: nothing is filled in, and the
+    share of cohorts left out is said.
     """
 
     observation: Observation
@@ -127,7 +133,9 @@ class Prediction:
         return self.parts[0].p
 
 
-def predict(observation: Observation, cohort_values: np.ndarray) -> Prediction:
+def predict(
+    observation: Observation, cohort_values: np.ndarray, given: np.ndarray | None = None
+) -> Prediction:
     """Predict the statistic that a source reports from cohorts of its very size.
 
     Parameters
@@ -137,6 +145,8 @@ def predict(observation: Observation, cohort_values: np.ndarray) -> Prediction:
     cohort_values
         The measure in virtual patients, shape (n_cohorts, observation.n). Infinite: not reached within the simulation, so
         later than any number. Missing: the cohort is left out and counted.
+    given
+        The endpoint that ``observation.given`` names, in the same patients; needed if it names one.
 
     Raises
     ------
@@ -149,39 +159,20 @@ def predict(observation: Observation, cohort_values: np.ndarray) -> Prediction:
         raise InputError(
             f"values of shape {values.shape}", where=where, mend=f"give (n_cohorts, {observation.n})"
         )
-    whole = ~np.isnan(values).any(axis=1)
-    if not whole.any():
+    missing = np.isnan(values) if given is None else np.isnan(given) | (np.isnan(values) & (given > 0.5))
+    whole = ~missing.any(axis=1)
+    statistics = cohort_statistics(observation, values[whole], None if given is None else given[whole])
+    defined = np.logical_and.reduce([~np.isnan(part.values) for part in statistics])
+    if not defined.any():
         raise InputError(
             "no cohort without a missing value", where=where, mend="look at the failures, or simulate more"
         )
-    parts = tuple(
-        _part(name, statistic, low, high)
-        for name, statistic, low, high in _statistics(observation, values[whole])
-    )
+    parts = tuple(_part(part.name, part.values[defined], part.low, part.high) for part in statistics)
+    per_cohort = observation.n if observation.statistic == "point" else 1
+    n_cohorts = int(defined.sum()) // per_cohort
     return Prediction(
-        observation=observation, parts=parts, n_cohorts=int(whole.sum()), n_left_out=int((~whole).sum())
+        observation=observation, parts=parts, n_cohorts=n_cohorts, n_left_out=len(values) - n_cohorts
     )
-
-
-def _statistics(observation: Observation, values: np.ndarray) -> list[tuple[str, np.ndarray, float, float]]:
-    """Name, value for each cohort, and the published interval that it is set against."""
-    value = np.nan if observation.value is None else observation.value
-    lower = np.nan if observation.lower is None else observation.lower
-    upper = np.nan if observation.upper is None else observation.upper
-    smallest, largest = values.min(axis=1), values.max(axis=1)
-    counted = (lower, upper) if observation.value is None else (value, value)
-    by_statistic: dict[str, list[tuple[str, np.ndarray, float, float]]] = {
-        "maximum": [("maximum", largest, value, value)],
-        "minimum": [("minimum", smallest, value, value)],
-        "median": [("median", _median(values), value, value)],
-        "mean": [("mean", values.mean(axis=1), value, value)],
-        "range": [("minimum", smallest, lower, lower), ("maximum", largest, upper, upper)],
-        "count": [("count", (values > 0.5).sum(axis=1).astype(float), *counted)],
-        "upper_bound": [("maximum", largest, -np.inf, value)],
-        "lower_bound": [("minimum", smallest, value, np.inf)],
-        "point": [("point", values.ravel(), value, value)],
-    }
-    return by_statistic[observation.statistic]
 
 
 def _part(name: str, statistic: np.ndarray, low: float, high: float) -> PredictedStatistic:
@@ -205,15 +196,6 @@ def _part(name: str, statistic: np.ndarray, low: float, high: float) -> Predicte
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if np.isfinite(value) else "not reached"
-
-
-def _median(values: np.ndarray) -> np.ndarray:
-    """Median of each row; the mean of the two middle values for an even number, infinite if the upper one is."""
-    ordered = np.sort(values, axis=1)
-    half = values.shape[1] // 2
-    if values.shape[1] % 2:
-        return ordered[:, half]
-    return 0.5 * ordered[:, half - 1] + 0.5 * ordered[:, half]
 
 
 def arrange_cohorts(
@@ -336,18 +318,22 @@ def predict_study(
             not_predicted[observation.id] = observation.note
             continue
         wanted = arms_of(observation, sizes)
-        columns = {arm: _column(arms[arm], observation) for arm in wanted}
-        found = {arm: column for arm, column in columns.items() if column is not None}
-        if len(found) < len(wanted):
-            not_predicted[observation.id] = f"the simulation does not give '{observation.measure}'"
-            continue
-        cohorts = arrange_cohorts(found, wanted, n_cohorts=n_cohorts, seed=seed)
-        predictions.append(predict(observation, cohorts))
+        read = [(observation.id, observation.measure)] + ([(observation.given,)] if observation.given else [])
+        cohorts: list[np.ndarray] = []
+        for names in read:
+            found = {arm: column for arm in wanted if (column := _column(arms[arm], names)) is not None}
+            if len(found) < len(wanted):
+                not_predicted[observation.id] = f"the simulation does not give '{names[-1]}'"
+                break
+            cohorts.append(arrange_cohorts(found, wanted, n_cohorts=n_cohorts, seed=seed))
+        else:
+            predictions.append(predict(observation, *cohorts))
     return predictions, not_predicted
 
 
-def _column(table: Mapping[str, np.ndarray], observation: Observation) -> np.ndarray | None:
-    for name in (observation.id, observation.measure):
+def _column(table: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray | None:
+    """The first of these columns that the table has."""
+    for name in names:
         if name in table:
             return np.asarray(table[name], dtype=np.float64)
     return None

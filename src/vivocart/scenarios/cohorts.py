@@ -63,8 +63,10 @@ def compare_with_published(
         if prediction is None:
             rows.append(_row(observation, None, None, reasons.get(observation.id, observation.note)))
             continue
-        values = cohort_values(observation, uncertain, sizes, cohort_widths(setting, study))
-        rows.append(_row(observation, prediction, predict(observation, values), observation.note))
+        widths = cohort_widths(setting, study)
+        values = cohort_values(observation, uncertain, sizes, widths)
+        condition = cohort_condition(observation, uncertain, sizes, widths)
+        rows.append(_row(observation, prediction, predict(observation, values, condition), observation.note))
     return tuple(rows)
 
 
@@ -123,12 +125,35 @@ def cohort_values(
     InputError
         If the simulation does not give the measure.
     """
+    return _cohort_column((observation.id, observation.measure), observation, tables, sizes, widths)
+
+
+def cohort_condition(
+    observation: Observation,
+    tables: Mapping[str, pd.DataFrame],
+    sizes: Mapping[str, int],
+    widths: Mapping[str, int],
+) -> np.ndarray | None:
+    """What ``observation.given`` names in the same cohorts as :func:`cohort_values`; none if it names nothing."""
+    if not observation.given:
+        return None
+    return _cohort_column((observation.given,), observation, tables, sizes, widths)
+
+
+def _cohort_column(
+    names: Sequence[str],
+    observation: Observation,
+    tables: Mapping[str, pd.DataFrame],
+    sizes: Mapping[str, int],
+    widths: Mapping[str, int],
+) -> np.ndarray:
+    """The first of these columns, shape (n_cohorts, n)."""
     blocks: list[np.ndarray] = []
     for arm, count in arms_of(observation, sizes).items():
         table = tables[arm]
-        name = observation.id if observation.id in table.columns else observation.measure
-        if name not in table.columns:
-            raise InputError(f"no '{name}' in the simulation", where=f"observation '{observation.id}'")
+        name = next((name for name in names if name in table.columns), None)
+        if name is None:
+            raise InputError(f"no '{names[-1]}' in the simulation", where=f"observation '{observation.id}'")
         blocks.append(table[name].to_numpy(dtype=float).reshape(-1, widths[arm])[:, :count])
     return np.concatenate(blocks, axis=1)
 
