@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from vivocart.simulation.bands import QUANTILES, count_bands, quantile_bands
+from vivocart.simulation.bands import QUANTILES, count_bands, empty_bands, quantile_bands
 
 
 def _dataset(values: np.ndarray) -> xr.Dataset:
@@ -41,3 +43,18 @@ def test_chunks_change_nothing(cut: int):
     whole = quantile_bands(count_bands(_dataset(values), ["x"]))
     parts = count_bands(_dataset(values[cut:]), ["x"], before=count_bands(_dataset(values[:cut]), ["x"]))
     assert quantile_bands(parts).identical(whole)
+
+
+def test_what_is_beyond_the_bins_is_counted_at_their_ends():
+    values = np.array([[-1.0], [1e-9], [0.0], [-0.0]])
+    assert (quantile_bands(count_bands(_dataset(values), ["x"]))["x"].values == 0.0).all()
+    values = np.array([[np.inf], [1e9], [-np.nan], [np.nan]])
+    assert (quantile_bands(count_bands(_dataset(values), ["x"]))["x"].values >= 1e6).all()
+
+
+def test_threads_that_add_at_once_lose_no_patient():
+    values = np.exp(np.random.default_rng(2).normal(size=(300, 40)))
+    bands = empty_bands(_dataset(values), ["x"])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: count_bands(_dataset(values), ["x"], before=bands), range(40)))
+    assert (bands.counts["x"].sum(axis=1) == 40 * 300).all()

@@ -1,12 +1,12 @@
 """Quantile bands over any number of patients in a fixed amount of memory.
 
 Values are counted in logarithmic bins half a percent wide. Counts add up exactly, so the bands do not depend on how the
-patients were cut into chunks; a quantile read from them is within one bin of the exact one.
+patients were cut into chunks or on which thread counted them; a quantile read from them is within one bin of the exact one.
 """
 
 from __future__ import annotations
 
-import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -17,13 +17,34 @@ from numba import njit
 
 _LOWEST = 1e-4  # every observable's unit is chosen so that smaller values read as zero
 _HIGHEST = 1e6
-_BIN = float(np.log(1.005))
-_N_BINS = (
-    int(np.ceil(np.log(_HIGHEST / _LOWEST) / _BIN)) + 2
-)  # the first holds zeros, the last what is beyond
+_BIN = float(np.log(1.0045))  # with the steps below no bin is wider than half a percent
+_DROPPED = (
+    41  # bits of a double's fraction that do not matter: what is left tells steps of 0.05 percent apart
+)
+_SIGN = np.int64(-(2**63))
+_INFINITE = int(np.float64(np.inf).view(np.int64))
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """What a band shows: the median, the middle half and the middle nine tenths of patients."""
+
+
+def _bins() -> tuple[int, np.ndarray, np.ndarray]:
+    """First step, bin of each step from there on, and lower edges of the bins.
+
+    The upper bits of a positive double grow with its value, so a shift and a look into a table find the bin; a logarithm
+    for each of some billion values would cost more than the simulation.
+    """
+    first = int(np.float64(_LOWEST).view(np.int64)) >> _DROPPED
+    last = int(np.float64(_HIGHEST).view(np.int64)) >> _DROPPED
+    values = (np.arange(first, last + 1, dtype=np.int64) << _DROPPED).view(np.float64)
+    raw = np.floor(np.log(np.maximum(values, _LOWEST) / _LOWEST) / _BIN).astype(np.int64)
+    bins, places = np.unique(raw, return_inverse=True)
+    edges = np.concatenate([[0.0], values[np.searchsorted(raw, bins)], [_HIGHEST]])
+    return first, (places + 1).astype(np.int16), edges
+
+
+_FIRST_STEP, _PLACES, _EDGES = _bins()
+_N_BINS = len(_EDGES)  # the first holds zeros, the last what is beyond
 
 
 @final
@@ -34,6 +55,7 @@ class BandCounts:
     times_days: np.ndarray  # (n_times,)
     counts: Mapping[str, np.ndarray]  # observable -> (n_times, n_bins)
     attributes: Mapping[str, Mapping[str, str]]  # observable -> units and long_name
+    locks: Mapping[str, threading.Lock]  # one an observable, so that threads seldom wait for each other
 
 
 def count_bands(
@@ -48,46 +70,56 @@ def count_bands(
     observables
         Which variables to count.
     before
-        Counts of earlier chunks at the same times; they are added to in place and returned.
+        Counts of other chunks at the same times; they are added to in place and returned. Several threads may add at once.
     """
-    times = np.asarray(data["time"].values)
-    if before is None:
-        before = BandCounts(
-            times_days=times,
-            counts={name: np.zeros((len(times), _N_BINS), np.int32) for name in observables},
-            attributes={
-                name: {str(key): str(value) for key, value in data[name].attrs.items()}
-                for name in observables
-            },
-        )
+    counted = empty_bands(data, observables) if before is None else before
     for name in observables:
-        _count(np.asarray(data[name].values, dtype=np.float64), before.counts[name])
-    return before
+        values = np.ascontiguousarray(data[name].values.T, dtype=np.float64)
+        with counted.locks[name]:
+            _count(values.view(np.int64), counted.counts[name], _PLACES, _FIRST_STEP)
+    return counted
+
+
+def empty_bands(data: xr.Dataset, observables: Sequence[str]) -> BandCounts:
+    """Counts of no patient yet, for the times and units of ``data``."""
+    times = np.asarray(data["time"].values)
+    return BandCounts(
+        times_days=times,
+        counts={name: np.zeros((len(times), _N_BINS), np.int32) for name in observables},
+        attributes={
+            name: {str(key): str(value) for key, value in data[name].attrs.items()} for name in observables
+        },
+        locks={name: threading.Lock() for name in observables},
+    )
 
 
 @njit(cache=True, nogil=True)
-def _count(values: np.ndarray, counts: np.ndarray) -> None:
-    """Add each value (n_patients, n_times) to its bin (n_times, n_bins)."""
-    for patient in range(values.shape[0]):
-        for time in range(values.shape[1]):
-            value = values[patient, time]
-            if np.isnan(value):
+def _count(bits: np.ndarray, counts: np.ndarray, places: np.ndarray, first: int) -> None:
+    """Add each value, as the bits of its double (n_times, n_patients), to its bin (n_times, n_bins)."""
+    n_times, n_patients = bits.shape
+    beyond = counts.shape[1] - 1
+    for time in range(n_times):
+        row = counts[time]
+        for patient in range(n_patients):
+            value = bits[time, patient]
+            if value & ~_SIGN > _INFINITE:  # not a number
                 continue
-            place = 0
-            if value > _LOWEST:
-                place = min(int(math.log(value / _LOWEST) / _BIN) + 1, _N_BINS - 1)
-            counts[time, place] += 1
+            step = (value >> _DROPPED) - first
+            if step < 0:  # also what is negative: its sign is the highest bit
+                row[0] += 1
+            elif step >= places.shape[0]:
+                row[beyond] += 1
+            else:
+                row[places[step]] += 1
 
 
 def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) -> xr.Dataset:
     """Quantiles of each observable at each time, dimensions (quantile, time)."""
-    edges = _LOWEST * np.exp(_BIN * np.arange(_N_BINS))
-    edges[0] = 0.0
     variables: dict[str, tuple[tuple[str, str], np.ndarray, Mapping[str, str]]] = {}
     for name, counts in bands.counts.items():
         total = counts.sum(axis=1, keepdims=True)
         shares = np.cumsum(counts, axis=1) / np.maximum(total, 1)
-        rows = [_read(shares, edges, quantile) for quantile in quantiles]
+        rows = [_read(shares, quantile) for quantile in quantiles]
         table = np.where(total[:, 0] > 0, np.stack(rows), np.nan)
         variables[name] = (("quantile", "time"), table, bands.attributes[name])
     return xr.Dataset(
@@ -96,12 +128,12 @@ def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) ->
     )
 
 
-def _read(shares: np.ndarray, edges: np.ndarray, quantile: float) -> np.ndarray:
+def _read(shares: np.ndarray, quantile: float) -> np.ndarray:
     """Value at ``quantile`` for each row of cumulative shares, interpolated within its bin on the log scale."""
     index = np.argmax(shares >= quantile - 1e-12, axis=1)
     rows = np.arange(len(shares))
     below = np.where(index > 0, shares[rows, np.maximum(index - 1, 0)], 0.0)
-    inside = (quantile - below) / np.maximum(shares[rows, index] - below, 1e-300)
-    lower = edges[np.maximum(index - 1, 0)]
-    value = np.maximum(lower, _LOWEST) * np.exp(_BIN * np.clip(inside, 0.0, 1.0))
-    return np.where(index == 0, 0.0, value)
+    inside = np.clip((quantile - below) / np.maximum(shares[rows, index] - below, 1e-300), 0.0, 1.0)
+    lower = np.maximum(_EDGES[index], _LOWEST)
+    upper = _EDGES[np.minimum(index + 1, _N_BINS - 1)]
+    return np.where(index == 0, 0.0, lower * np.exp(inside * np.log(upper / lower)))

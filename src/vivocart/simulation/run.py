@@ -17,6 +17,7 @@ from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model
 from vivocart.patients.population import VirtualPopulation
 from vivocart.simulation.grid import output_times
+from vivocart.simulation.layout import by_observable
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.result import Simulation
 from vivocart.therapies.product import find_product
@@ -210,10 +211,11 @@ def doses_of(model: Model, regimen: Regimen, parameters: np.ndarray) -> Doses:
 def _dataset(
     model: Model, names: tuple[str, ...], times: np.ndarray, patients: VirtualPopulation, solution: Solution
 ) -> xr.Dataset:
+    arranged = by_observable(solution.values)
     variables = {
         name: (
             ("patient", "time"),
-            solution.values[:, :, column],
+            arranged[column].T,
             {"units": model.observables[name].unit, "long_name": model.observables[name].label},
         )
         for column, name in enumerate(names)
