@@ -64,7 +64,7 @@ def test_g_function(a: np.ndarray):
 
 def test_intervals_cover_as_often_as_they_say():
     """95 % intervals of the total order at a small design: over 60 seeds, far from never and near always."""
-    first, total = ishigami_exact()
+    _, total = ishigami_exact()
     inside = []
     for seed in range(60):
         found = sobol_indices(ishigami(sobol_design(3, 256, seed)), 3, seed)

@@ -14,8 +14,8 @@ from typing import final
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
+from vivocart.decisions.uncertain import inputs_table, uncertain_parameters, values_at
 from vivocart.decisions.variance import (
     CONFIDENCE,
     ScreeningIndices,
@@ -31,12 +31,9 @@ from vivocart.ground.errors import InputError, SimulationError, UnknownNameError
 from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.ground.units import convert
 from vivocart.model.load import Model
-from vivocart.model.rows import Distribution, ParameterRow
-from vivocart.patients.covariates import load_covariates
+from vivocart.patients.draws import varies
 from vivocart.patients.parameters import moved_values
 from vivocart.patients.population import VirtualPopulation
-from vivocart.patients.sampling import sampled_values, transformed_sd
-from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.run import simulate
 from vivocart.therapies.regimen import Regimen
 
@@ -103,12 +100,12 @@ class GlobalSensitivity:
             raise InputError(f"no indices: {self.left_out[endpoint]}", where=f"endpoint '{endpoint}'")
         if endpoint not in set(self.outputs["endpoint"]):
             raise UnknownNameError("endpoint", endpoint, [str(name) for name in self.outputs["endpoint"]])
-        return self.indices[self.indices["endpoint"] == endpoint].reset_index(drop=True)
+        return self.indices.loc[self.indices["endpoint"] == endpoint].reset_index(drop=True)
 
     @property
     def strongest(self) -> pd.DataFrame:
-        """Each parameter at the endpoint where its total order is largest, the strongest first."""
-        order = np.argsort(-self.indices["total_order"].to_numpy(dtype=float), kind="stable")
+        """Each parameter at the endpoint where its total order is surely largest (lower end of its interval)."""
+        order = np.argsort(-self.indices["total_order_low"].to_numpy(dtype=float), kind="stable")
         ranked = self.indices.iloc[order]
         return ranked.drop_duplicates("parameter_id").reset_index(drop=True)
 
@@ -123,7 +120,6 @@ class _Runs:
     patients: VirtualPopulation
     days: float
     endpoint_ids: tuple[str, ...] | None
-    rescue: tuple[Rescue, ...]
     threads: int | None
     on_message: Callable[[str], None] | None
     tick: Callable[[int], None]
@@ -140,7 +136,6 @@ def global_sensitivity(
     n_base: int = SAMPLES,
     days: float = 180.0,
     seed: int = 1,
-    rescue: Sequence[Rescue] = (),
     threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_message: Callable[[str], None] | None = None,
@@ -184,16 +179,13 @@ def global_sensitivity(
     is_screened = screen is not None and len(candidates) > screen
     n_kept = min(len(candidates), screen) if screen is not None else len(candidates)
     sobol_design(1, n_base, seed)  # a wrong size is refused before anything is simulated
-    total = len(who) * (
-        n_base * (n_kept + 2) + (TRAJECTORIES * (len(candidates) + 1) if is_screened else 0)
-    )
+    total = len(who) * (n_base * (n_kept + 2) + (TRAJECTORIES * (len(candidates) + 1) if is_screened else 0))
     runs = _Runs(
         model=model,
         regimen=regimen,
         patients=who,
         days=days,
         endpoint_ids=None if endpoint_ids is None else tuple(dict.fromkeys(endpoint_ids)),
-        rescue=tuple(rescue),
         threads=threads,
         on_message=on_message,
         tick=_counter(total, on_progress),
@@ -207,56 +199,7 @@ def global_sensitivity(
     table = _outputs(runs, kept, design)
     if on_message is not None:
         on_message("sharing out the variance")
-    return _result(runs, kept, table, _inputs(model, candidates, kept, scores), screening, n_base, seed)
-
-
-def uncertain_parameters(
-    model: Model, regimen: Regimen, asked: Sequence[str] | None = None
-) -> tuple[str, ...]:
-    """Parameters whose typical value is uncertain and is the model's own, in the order of the model.
-
-    Parameters
-    ----------
-    regimen
-        Its products may set typical values; those are theirs.
-    asked
-        Ids to look at; all if left out.
-
-    Raises
-    ------
-    UnknownNameError
-        If an id does not exist.
-    InputError
-        If an id that was asked for cannot be varied, with the reason.
-    """
-    by_covariate = load_covariates().parameters
-    reasons: dict[str, str] = {}
-    for name, row in model.parameters.items():
-        if name not in model.system.parameter_ids:
-            reasons[name] = "is not a parameter of the equations"
-        elif name in by_covariate:
-            reasons[name] = f"is set by the patient's covariate '{by_covariate[name]}'"
-        elif name in regimen.parameter_overrides:
-            reasons[name] = "is set by the product"
-        elif not row.uncertainty or row.uncertainty_kind is None:
-            reasons[name] = "has no uncertainty in parameters.csv"
-    for name in asked or ():
-        if name not in model.parameters:
-            raise UnknownNameError("parameter", name, model.parameters, where="parameters")
-        if name in reasons:
-            raise InputError(f"'{name}' {reasons[name]}", where="parameters", mend="leave it out")
-    return tuple(
-        name for name in model.parameters if name not in reasons and (asked is None or name in set(asked))
-    )
-
-
-def typical_values(row: ParameterRow, unit: np.ndarray) -> np.ndarray:
-    """Typical values at quantiles ``unit`` (n,) of their own uncertainty, within the parameter's limits."""
-    assert row.uncertainty and row.uncertainty_kind is not None  # see uncertain_parameters
-    scale: Distribution = "lognormal" if row.distribution == "none" and row.value > 0 else row.distribution
-    sd = transformed_sd(scale, row.value, row.uncertainty, row.uncertainty_kind)
-    z = np.asarray(ndtri(np.clip(unit, 1e-9, 1.0 - 1e-9)))
-    return sampled_values(scale, z, row.value, sd, lower=row.lower, upper=row.upper)
+    return _result(runs, kept, table, inputs_table(model, candidates, kept, scores), screening, n_base, seed)
 
 
 def _counter(total: int, report: Callable[[int, int], None] | None) -> Callable[[int], None]:
@@ -275,9 +218,7 @@ def _own_seed(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/sensitivity/{name}".encode()).digest()[:4], "little") >> 1
 
 
-def _screened(
-    runs: _Runs, names: tuple[str, ...], seed: int
-) -> tuple[dict[str, float], pd.DataFrame]:
+def _screened(runs: _Runs, names: tuple[str, ...], seed: int) -> tuple[dict[str, float], pd.DataFrame]:
     """Score of each parameter, and its elementary effects on each endpoint."""
     design = morris_design(len(names), TRAJECTORIES, _own_seed(seed, "morris"))
     table = _outputs(runs, names, _MORRIS_TAIL + (1.0 - 2.0 * _MORRIS_TAIL) * design)
@@ -300,7 +241,9 @@ def _screened(
             )
         )
     if not rows:
-        raise InputError("no endpoint moves", where="sensitivity", mend="choose other endpoints or a longer time")
+        raise InputError(
+            "no endpoint moves", where="sensitivity", mend="choose other endpoints or a longer time"
+        )
     return dict(zip(names, largest.tolist(), strict=True)), pd.concat(rows, ignore_index=True)
 
 
@@ -321,7 +264,6 @@ def _outputs(runs: _Runs, names: tuple[str, ...], design: np.ndarray) -> pd.Data
             runs.regimen,
             _moved(runs, names, group),
             days=runs.days + runs.regimen.first_infusion_day,
-            rescue=runs.rescue,
             threads=runs.threads,
             on_message=runs.on_message,
         )
@@ -341,15 +283,17 @@ def _groups(design: np.ndarray, size: int) -> Iterator[np.ndarray]:
 def _moved(runs: _Runs, names: tuple[str, ...], unit: np.ndarray) -> VirtualPopulation:
     """The same patients once for each run; each keeps the own deviation from the typical value that is moved."""
     base, n_runs, n_patients = runs.patients, len(unit), len(runs.patients)
-    parameters = {name: np.tile(values, n_runs) for name, values in base.parameters.items()}
+    parameters = {
+        name: np.full(n_runs * n_patients, row.value)
+        for name, row in runs.model.parameters.items()
+        if varies(row)  # endpoints read some of these, such as thresholds of CRS, from the patients
+    }
+    parameters |= {name: np.tile(values, n_runs) for name, values in base.parameters.items()}
     for place, name in enumerate(names):
         row = runs.model.parameters[name]
-        typical = np.repeat(typical_values(row, unit[:, place]), n_patients)
+        typical = np.repeat(values_at(row, unit[:, place]), n_patients)
         usual = parameters.get(name, np.full(n_runs * n_patients, row.value))
-        if row.distribution == "none" or not row.spread:
-            parameters[name] = typical
-        else:
-            parameters[name] = _deviating(row, usual, typical)
+        parameters[name] = moved_values(row, usual, row.value, typical)
     return VirtualPopulation(
         ids=np.arange(n_runs * n_patients),
         covariates={name: np.tile(values, n_runs) for name, values in base.covariates.items()},
@@ -360,18 +304,14 @@ def _moved(runs: _Runs, names: tuple[str, ...], unit: np.ndarray) -> VirtualPopu
     )
 
 
-def _deviating(row: ParameterRow, usual: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    return moved_values(row, usual, row.value, typical)
-
-
 def _finite(
     table: pd.DataFrame, runs: _Runs, block: int
 ) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, tuple[int, float]]]:
     """Output of each run by endpoint, why others have none, and for each how many runs are capped and at what."""
     n_patients = len(runs.patients)
     columns = table.to_numpy(dtype=float).reshape(-1, n_patients, table.shape[1])
-    failed = np.isnan(columns).all(axis=2)  # of a failed patient nothing is known
-    lost = failed.any(axis=1)
+    failed = np.asarray(np.isnan(columns).all(axis=2))  # of a failed patient nothing is known
+    lost = np.asarray(failed.any(axis=1))
     if block_mask(np.where(lost, np.nan, 0.0), block).sum() < 2 * block:
         raise SimulationError(
             f"{int(lost.sum())} of {len(lost)} runs could not be integrated; narrow the uncertainties or vary fewer"
@@ -399,7 +339,11 @@ def _one_output(
         return None, "does not apply to these patients or this regimen", (0, np.nan)
     if (applies != applies[0]).any():
         share = f"{100.0 * applies.mean():.3g}"
-        return None, f"applies in {share} % of patients and runs only, so that runs cannot be compared", (0, np.nan)
+        return (
+            None,
+            f"applies in {share} % of patients and runs only, so that runs cannot be compared",
+            (0, np.nan),
+        )
     kept = values[:, applies[0]]
     endless = np.isinf(kept)
     cap = np.nan
@@ -456,7 +400,9 @@ def _result(
     )
 
 
-def _indices(model: Model, endpoint: str, values: np.ndarray, names: tuple[str, ...], seed: int) -> pd.DataFrame:
+def _indices(
+    model: Model, endpoint: str, values: np.ndarray, names: tuple[str, ...], seed: int
+) -> pd.DataFrame:
     found = sobol_indices(values, len(names), _own_seed(seed, endpoint))
     table = pd.DataFrame(
         {
@@ -491,28 +437,6 @@ def _output_row(
         "n_capped": n_capped,
         "cap": cap,
     }
-
-
-def _inputs(
-    model: Model, candidates: tuple[str, ...], kept: tuple[str, ...], scores: Mapping[str, float]
-) -> pd.DataFrame:
-    rows: list[dict[str, object]] = []
-    for name in candidates:
-        row = model.parameters[name]
-        low, high = typical_values(row, np.array([0.05, 0.95]))
-        rows.append(
-            {
-                "parameter_id": name,
-                "kind": row.kind,
-                "value": row.value,
-                "unit": row.unit,
-                "low90": low,
-                "high90": high,
-                "is_kept": name in kept,
-                "score": scores.get(name, np.nan),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def _provenance(runs: _Runs, kept: tuple[str, ...], n_base: int, seed: int) -> Provenance:
