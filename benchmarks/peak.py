@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import re
 import time
 from collections import Counter
 
 import numpy as np
-from numba import njit
 from problems import Problem, load_problems, output_times
 
-from vivocart.engine.control import call_kernel
 from vivocart.engine.kernels import plan, write_module
 from vivocart.engine.machine import compile_object, load_object, vector_lanes
 from vivocart.engine.program import build_program, states_that_stay_zero
@@ -23,10 +22,24 @@ _CHAINS = 12
 _TURNS = 200_000
 
 
-@njit
-def _call_often(address: int, place: int, count: int) -> None:
-    for _ in range(count):
-        call_kernel(address, place)
+_OFTEN = """
+define void @often(i64 %address, i64 %place, i64 %count) {
+entry:
+  %kernel = inttoptr i64 %address to ptr
+  %w = inttoptr i64 %place to ptr
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  call void %kernel(ptr %w)
+  %next = add i64 %i, 1
+  %go = icmp ult i64 %next, %count
+  br i1 %go, label %loop, label %end
+end:
+  ret void
+}
+"""
+_LOADED = load_object(compile_object(_OFTEN), ("often",))
+_call_often = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(_LOADED.addresses[0])
 
 
 def peak_gigaflops(lanes: int) -> float:

@@ -84,7 +84,7 @@ RECORD = np.dtype(
     + [(name, "i8") for name in Layout._fields]
     + [(name, "f8" if name in _REAL_SETTINGS else "i8") for name in Settings._fields]
     + [(f"of_{name}", "i8") for name in Batch._fields]
-    + [("n_times", "i8"), ("n_patients", "i8")]
+    + [("n_times", "i8")]
 )
 """One record with all sizes, settings and addresses, so that compiled functions pass one pointer to each other."""
 
@@ -97,5 +97,5 @@ def make_record(kernels: Kernels, layout: Layout, settings: Settings, batch: Bat
         if array.dtype != expected or not array.flags.c_contiguous:
             raise InputError(f"'{name}' must be a contiguous array of {expected.__name__}", where="batch")
         addresses.append(array.ctypes.data)
-    row = (*kernels, *layout, *settings, *addresses, batch.times.size, batch.time.size)
+    row = (*kernels, *layout, *settings, *addresses, batch.times.size)
     return np.array([row], dtype=RECORD)

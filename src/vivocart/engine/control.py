@@ -1,7 +1,8 @@
 """The loop around the kernels: which patient stands in which lane, steps accepted or not, boundaries, crossings, outputs.
 
-Compiled by Numba once for all models (kernels come in as addresses, sizes as a record) and kept on disk. A patient's
-numbers depend on nothing but the patient: every lane has its own time, step and position in its own lists.
+Translated to machine code once for all models (:mod:`vivocart.engine.loops`; kernels come in as addresses, sizes as a
+record) and kept on disk; as Python these functions are only read. A patient's numbers depend on nothing but the patient:
+every lane has its own time, step and position in its own lists.
 
 Throughout, ``m`` is the record of the call (:data:`vivocart.engine.batch.RECORD`), ``w`` the workspace by row and lane,
 ``v`` whole numbers of each lane by the rows named below, ``lane`` a lane and ``q`` a patient.
@@ -9,31 +10,27 @@ Throughout, ``m`` is the record of the call (:data:`vivocart.engine.batch.RECORD
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+import math
 
-import numpy as np
-from numba import njit
+from vivocart.engine.addresses import (
+    Reals,
+    Record,
+    Wholes,
+    call_kernel,
+    get_real,
+    get_whole,
+    put_real,
+    put_whole,
+)
 
-from vivocart.engine.memory import call_kernel, get_real, get_whole, put_real, put_whole
-
-_PATIENT, _STEPS, _OUTPUT, _ACTION, _CROSSING, _STOPS, _BASE, _ROWS = range(8)
+ROWS = 7
+_PATIENT, _STEPS, _OUTPUT, _ACTION, _CROSSING, _STOPS, _ROWS = range(ROWS)
 _FREE = -1
 _RUNNING, _END, _STOPPED, _LIMIT, _SMALL, _NOT_FINITE, _STORM = range(7)  # values of status.Status
 _CROSSING_WIDTH = 1e-10  # of a step: how sharply a crossing is located
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy")  # called from Python
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-
-def _inner(function: _Function) -> _Function:
-    """Compiles a function that only compiled functions call."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy", **options)(function))
-
-
-@_inner
-def _turned(m: Any, w: Any, lane: int) -> bool:
+def _turned(m: Record, w: Reals, lane: int) -> bool:
     """Whether truth at the point asked for differs from what is held."""
     differ = 0
     for i in range(m.n_modes + m.n_conditions):
@@ -41,8 +38,7 @@ def _turned(m: Any, w: Any, lane: int) -> bool:
     return differ > 0
 
 
-@_inner
-def _take_truth(m: Any, w: Any, lane: int) -> bool:
+def _take_truth(m: Record, w: Reals, lane: int) -> bool:
     """Holds the truth at the point asked for; says whether a watched condition turned."""
     stops = False
     for i in range(m.n_modes + m.n_conditions):
@@ -53,30 +49,26 @@ def _take_truth(m: Any, w: Any, lane: int) -> bool:
     return stops
 
 
-@_inner
-def _take_amounts(m: Any, w: Any, q: int, lane: int) -> None:
+def _take_amounts(m: Record, w: Reals, q: int, lane: int) -> None:
     """Keeps the amounts of triggered doses at the point asked for."""
     for i in range(m.n_amounts):
         put_real(m.of_amounts, q * m.n_amounts + i, w[m.amounts + i, lane])
 
 
-@_inner
-def _look(m: Any, w: Any, v: Any, lane: int) -> None:
+def _look(m: Record, w: Reals, lane: int) -> None:
     """Truth at the start of the lane's step."""
     for i in range(m.n_states):
         w[m.u + i, lane] = w[m.y + i, lane]
     w[m.query_time, lane] = w[m.time, lane]
-    call_kernel(m.kernel_watch, v[_BASE, 0])
+    call_kernel(m.kernel_watch, w)
 
 
-@_inner
 def _soon(time: float) -> float:
     """A moment so close after a time that no step can be taken to it."""
     return time + 1e-14 * abs(time) + 1e-25
 
 
-@_inner
-def _apply_actions(m: Any, w: Any, v: Any, lane: int) -> bool:
+def _apply_actions(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
     """Boluses and changes of infusion rates that are due; says whether there were any."""
     last = get_whole(m.of_offsets, v[_PATIENT, lane] + 1)
     a = v[_ACTION, lane]
@@ -93,8 +85,7 @@ def _apply_actions(m: Any, w: Any, v: Any, lane: int) -> bool:
     return acted
 
 
-@_inner
-def _find_ahead(m: Any, w: Any, v: Any, lane: int) -> None:
+def _find_ahead(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """The next time at which a step has to end."""
     ahead = m.until
     a = v[_ACTION, lane]
@@ -107,13 +98,12 @@ def _find_ahead(m: Any, w: Any, v: Any, lane: int) -> None:
     w[m.ahead, lane] = ahead
 
 
-@_inner
-def _restart(m: Any, w: Any, v: Any, lane: int) -> bool:
+def _restart(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
     """After a boundary or crossing: actions due, truth anew, next boundary; says whether a condition turned."""
     acted = _apply_actions(m, w, v, lane)
     stops = False
     if acted and m.n_modes + m.n_conditions > 0:
-        _look(m, w, v, lane)
+        _look(m, w, lane)
         stops = _take_truth(m, w, lane)
         if stops:
             _take_amounts(m, w, v[_PATIENT, lane], lane)
@@ -123,8 +113,7 @@ def _restart(m: Any, w: Any, v: Any, lane: int) -> bool:
     return stops
 
 
-@_inner
-def _leave(m: Any, w: Any, v: Any, lane: int, status: int) -> None:
+def _leave(m: Record, w: Reals, v: Wholes, lane: int, status: int) -> None:
     """Writes the patient back and frees the lane."""
     q = v[_PATIENT, lane]
     for i in range(m.n_states):
@@ -143,35 +132,32 @@ def _leave(m: Any, w: Any, v: Any, lane: int, status: int) -> None:
     if status > _STOPPED:
         first = (q * m.n_times + v[_OUTPUT, lane]) * m.n_observables
         for place in range(first, (q + 1) * m.n_times * m.n_observables):
-            put_real(m.of_values, place, np.nan)
+            put_real(m.of_values, place, math.nan)
     v[_PATIENT, lane] = _FREE
     _rest(m, w, lane)
 
 
-@_inner
-def _rest(m: Any, w: Any, lane: int) -> None:
+def _rest(m: Record, w: Reals, lane: int) -> None:
     """What stands in a lane without a patient: steps of length one that lead nowhere."""
     w[m.time, lane] = 0.0
-    w[m.ahead, lane] = np.inf
+    w[m.ahead, lane] = math.inf
     w[m.free, lane] = 1.0
-    w[m.due, lane] = np.inf
+    w[m.due, lane] = math.inf
 
 
-@_inner
-def _set_due(m: Any, w: Any, v: Any, lane: int) -> None:
+def _set_due(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Notes the next output time."""
     o = v[_OUTPUT, lane]
-    w[m.due, lane] = get_real(m.of_times, o) if o < m.n_times else np.inf
+    w[m.due, lane] = get_real(m.of_times, o) if o < m.n_times else math.inf
 
 
-@_inner
-def _load(m: Any, w: Any, v: Any, lane: int, q: int) -> bool:
+def _load(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> bool:
     """Puts a patient into a lane, as it was left or at its start; says whether it is at its start."""
     n_given = m.n_parameters - 1
     for i in range(n_given):
         w[m.parameters + i, lane] = get_real(m.of_parameters, q * n_given + i)
     w[m.parameters + n_given, lane] = get_real(m.of_start_time, q)
-    call_kernel(m.kernel_start, v[_BASE, 0])
+    call_kernel(m.kernel_start, w)
     fresh = get_whole(m.of_begun, q) == 0
     for i in range(m.n_states):
         value = w[m.u + i, lane] if fresh else get_real(m.of_state, q * m.n_states + i)
@@ -189,20 +175,19 @@ def _load(m: Any, w: Any, v: Any, lane: int, q: int) -> bool:
     return fresh
 
 
-@_inner
-def _enter(m: Any, w: Any, v: Any, lane: int, q: int) -> None:
+def _enter(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> None:
     """Loads a patient and makes it ready to step; it leaves at once if there is nothing to do for it."""
     _load(m, w, v, lane, q)
     _set_due(m, w, v, lane)
     put_whole(m.of_begun, q, 1)
     if m.n_modes + m.n_conditions > 0:
-        _look(m, w, v, lane)
+        _look(m, w, lane)
         _take_truth(m, w, lane)
     wanted = w[m.free, lane]
-    w[m.free, lane] = np.inf
+    w[m.free, lane] = math.inf
     stops = _restart(m, w, v, lane)
     if wanted <= 0.0:
-        call_kernel(m.kernel_guess, v[_BASE, 0])
+        call_kernel(m.kernel_guess, w)
         wanted = w[m.step, lane]
     w[m.free, lane] = min(wanted, w[m.free, lane])
     if stops:
@@ -211,24 +196,24 @@ def _enter(m: Any, w: Any, v: Any, lane: int, q: int) -> None:
         _leave(m, w, v, lane, _END)
 
 
-@_inner
-def _check_rejected(m: Any, w: Any, v: Any, lane: int) -> None:
+def _check_rejected(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Lets a patient fail whose step did not stand and cannot be made smaller."""
     small = w[m.free, lane] < 1e-15 * abs(w[m.time, lane]) + 1e-30
     if small or v[_STEPS, lane] >= m.step_limit:
         _blame(m, w, v, lane)
-        _leave(m, w, v, lane, _LIMIT if not small else _NOT_FINITE if np.isnan(w[m.error, lane]) else _SMALL)
+        _leave(
+            m, w, v, lane, _LIMIT if not small else _NOT_FINITE if math.isnan(w[m.error, lane]) else _SMALL
+        )
 
 
-@_inner
-def _blame(m: Any, w: Any, v: Any, lane: int) -> None:
+def _blame(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Notes the state whose error is largest or not a number."""
     worst, largest = 0, -1.0
     for i in range(m.n_states):
         size = max(abs(w[m.y + i, lane]), abs(w[m.y1 + i, lane]))
         absolute = w[m.absolute + i, lane] * max(1.0, w[m.peak + i, lane])
         share = abs(w[m.k + 7 * m.n_states + i, lane]) / (w[m.relative, lane] * size + absolute)
-        if not share < np.inf:
+        if not share < math.inf:
             worst = i
             break
         if share > largest:
@@ -236,8 +221,7 @@ def _blame(m: Any, w: Any, v: Any, lane: int) -> None:
     put_whole(m.of_worst, v[_PATIENT, lane], worst)
 
 
-@_inner
-def _ask(m: Any, w: Any, lane: int, fraction: float) -> None:
+def _ask(m: Record, w: Reals, lane: int, fraction: float) -> None:
     """Sets the point of a lane's step that is asked for."""
     w[m.fraction, lane] = fraction
     if fraction == 1.0:
@@ -246,15 +230,13 @@ def _ask(m: Any, w: Any, lane: int, fraction: float) -> None:
         w[m.query_time, lane] = w[m.time, lane] + fraction * w[m.step, lane]
 
 
-@_inner
-def _query(m: Any, v: Any) -> None:
+def _query(m: Record, w: Reals) -> None:
     """States and truths at the points asked for."""
-    call_kernel(m.kernel_locate, v[_BASE, 0])
-    call_kernel(m.kernel_watch, v[_BASE, 0])
+    call_kernel(m.kernel_locate, w)
+    call_kernel(m.kernel_watch, w)
 
 
-@_inner
-def _bracket(m: Any, w: Any, v: Any) -> bool:
+def _bracket(m: Record, w: Reals, v: Wholes) -> bool:
     """Looks for truths that turn within the step, at its middle and end; says whether there is any."""
     found = False
     for lane in range(m.lanes):
@@ -264,7 +246,7 @@ def _bracket(m: Any, w: Any, v: Any) -> bool:
         fraction = 0.5 * part
         for lane in range(m.lanes):
             _ask(m, w, lane, fraction)
-        _query(m, v)
+        _query(m, w)
         for lane in range(m.lanes):
             if w[m.accepted, lane] == 0.0 or v[_CROSSING, lane]:
                 continue
@@ -277,14 +259,13 @@ def _bracket(m: Any, w: Any, v: Any) -> bool:
     return found
 
 
-@_inner
-def _narrow(m: Any, w: Any, v: Any) -> bool:
+def _narrow(m: Record, w: Reals, v: Wholes) -> bool:
     """One halving of every bracket; says whether any is still wide."""
     wide = False
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             _ask(m, w, lane, 0.5 * (w[m.low, lane] + w[m.high, lane]))
-    _query(m, v)
+    _query(m, w)
     for lane in range(m.lanes):
         if v[_CROSSING, lane] and w[m.high, lane] - w[m.low, lane] > _CROSSING_WIDTH:
             side = m.high if _turned(m, w, lane) else m.low
@@ -293,8 +274,7 @@ def _narrow(m: Any, w: Any, v: Any) -> bool:
     return wide
 
 
-@_inner
-def _find_crossings(m: Any, w: Any, v: Any) -> None:
+def _find_crossings(m: Record, w: Reals, v: Wholes) -> None:
     """Ends the step of every lane at its first crossing, located by bisection on the dense output."""
     if not _bracket(m, w, v):
         return
@@ -303,7 +283,7 @@ def _find_crossings(m: Any, w: Any, v: Any) -> None:
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             _ask(m, w, lane, w[m.high, lane])
-    _query(m, v)
+    _query(m, w)
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             q = v[_PATIENT, lane]
@@ -315,14 +295,12 @@ def _find_crossings(m: Any, w: Any, v: Any) -> None:
             put_whole(m.of_turns, q, get_whole(m.of_turns, q) + 1)
 
 
-@_inner
-def _is_due(m: Any, w: Any, lane: int) -> bool:
+def _is_due(m: Record, w: Reals, lane: int) -> bool:
     """Whether the lane's step passes its next output time; the start of a step counts, its end does not."""
     return w[m.accepted, lane] != 0.0 and w[m.due, lane] < w[m.end, lane]
 
 
-@_inner
-def _any_due(m: Any, w: Any) -> bool:
+def _any_due(m: Record, w: Reals) -> bool:
     """Whether any lane's step passes an output time."""
     due = 0
     for lane in range(m.lanes):
@@ -330,8 +308,7 @@ def _any_due(m: Any, w: Any) -> bool:
     return due > 0
 
 
-@_inner
-def _record(m: Any, w: Any, v: Any) -> None:
+def _record(m: Record, w: Reals, v: Wholes) -> None:
     """Observables at the output times within the steps just taken."""
     while _any_due(m, w):
         for lane in range(m.lanes):
@@ -340,8 +317,8 @@ def _record(m: Any, w: Any, v: Any) -> None:
                 when = w[m.due, lane]
                 w[m.query_time, lane] = when
                 w[m.fraction, lane] = max(0.0, min(1.0, (when - w[m.time, lane]) / w[m.step, lane]))
-        call_kernel(m.kernel_locate, v[_BASE, 0])
-        call_kernel(m.kernel_observe, v[_BASE, 0])
+        call_kernel(m.kernel_locate, w)
+        call_kernel(m.kernel_observe, w)
         for lane in range(m.lanes):
             if _is_due(m, w, lane):
                 _store(m, w, v[_PATIENT, lane], v[_OUTPUT, lane], lane)
@@ -349,16 +326,14 @@ def _record(m: Any, w: Any, v: Any) -> None:
                 _set_due(m, w, v, lane)
 
 
-@_inner
-def _store(m: Any, w: Any, q: int, output: int, lane: int) -> None:
+def _store(m: Record, w: Reals, q: int, output: int, lane: int) -> None:
     """Writes the observables of a lane to a patient's row."""
     first = (q * m.n_times + output) * m.n_observables
     for i in range(m.n_observables):
         put_real(m.of_values, first + i, w[m.observed + i, lane])
 
 
-@_inner
-def _advance_lane(m: Any, w: Any, v: Any, lane: int) -> None:
+def _advance_lane(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Bookkeeping of a lane whose step was accepted."""
     q = v[_PATIENT, lane]
     crossed = v[_CROSSING, lane]
@@ -378,8 +353,7 @@ def _advance_lane(m: Any, w: Any, v: Any, lane: int) -> None:
         _leave(m, w, v, lane, _END)
 
 
-@_inner
-def _look_inside(m: Any, w: Any, v: Any) -> None:
+def _look_inside(m: Record, w: Reals, v: Wholes) -> None:
     """Crossings and outputs within the steps just taken; a step that crosses ends there."""
     if m.n_modes + m.n_conditions > 0:
         _find_crossings(m, w, v)
@@ -390,10 +364,9 @@ def _look_inside(m: Any, w: Any, v: Any) -> None:
                 w[m.y1 + i, lane] = w[m.cut + i, lane]
 
 
-@_inner
-def _take_step(m: Any, w: Any, v: Any) -> None:
+def _take_step(m: Record, w: Reals, v: Wholes) -> None:
     """One step of every lane with all that follows from it."""
-    call_kernel(m.kernel_step, v[_BASE, 0])
+    call_kernel(m.kernel_step, w)
     for lane in range(m.lanes):
         if v[_PATIENT, lane] < 0:
             w[m.accepted, lane] = 0.0
@@ -404,7 +377,7 @@ def _take_step(m: Any, w: Any, v: Any) -> None:
             _check_rejected(m, w, v, lane)
     if m.n_modes + m.n_conditions > 0 or _any_due(m, w):
         _look_inside(m, w, v)
-    call_kernel(m.kernel_accept, v[_BASE, 0])
+    call_kernel(m.kernel_accept, w)
     for lane in range(m.lanes):
         if w[m.accepted, lane] != 0.0 and (
             w[m.end, lane] >= w[m.ahead, lane]
@@ -415,30 +388,16 @@ def _take_step(m: Any, w: Any, v: Any) -> None:
             _advance_lane(m, w, v, lane)
 
 
-@_inner
-def _workspace(m: Any) -> Any:
-    """A workspace on a boundary of 64 bytes, with nobody in it."""
-    raw = np.zeros(m.rows * m.lanes + 8)
-    skip = ((64 - raw.ctypes.data % 64) % 64) // 8
-    w = raw[skip : skip + m.rows * m.lanes].reshape((m.rows, m.lanes))
-    w[m.step, :] = 1.0
-    w[m.relative, :] = m.relative_tolerance
-    w[m.longest, :] = m.longest_step
-    return w
-
-
-@_compiled
-def run_block(record: Any, absolute: Any, first: int, last: int) -> None:
+def run_block(m: Record, w: Reals, v: Wholes, absolute: int, first: int, last: int) -> None:
     """Integrates patients ``first`` to ``last - 1`` of a batch as far as they go."""
-    m = record[0]
-    w = _workspace(m)
-    v = np.zeros((_ROWS, m.lanes), np.int64)
-    v[_BASE, 0] = w.ctypes.data
-    v[_PATIENT, :] = _FREE
     for lane in range(m.lanes):
+        v[_PATIENT, lane] = _FREE
         _rest(m, w, lane)
-    for i in range(m.n_states):
-        w[m.absolute + i, :] = absolute[i]
+        w[m.step, lane] = 1.0
+        w[m.relative, lane] = m.relative_tolerance
+        w[m.longest, lane] = m.longest_step
+        for i in range(m.n_states):
+            w[m.absolute + i, lane] = get_real(absolute, i)
     following = first
     while True:
         live = 0
@@ -454,14 +413,9 @@ def run_block(record: Any, absolute: Any, first: int, last: int) -> None:
         _take_step(m, w, v)
 
 
-@_compiled
-def truth_block(record: Any) -> None:
+def truth_block(m: Record, w: Reals, v: Wholes, _: int, first: int, last: int) -> None:
     """Puts the truth of every condition, and the start values of those not begun, into a batch."""
-    m = record[0]
-    w = _workspace(m)
-    v = np.zeros((_ROWS, m.lanes), np.int64)
-    v[_BASE, 0] = w.ctypes.data
-    for q in range(m.n_patients):
+    for q in range(first, last):
         fresh = _load(m, w, v, 0, q)
         if fresh:
             put_whole(m.of_begun, q, 1)
@@ -470,27 +424,22 @@ def truth_block(record: Any) -> None:
             for i in range(m.n_states):
                 put_real(m.of_state, q * m.n_states + i, w[m.y + i, 0])
         if m.n_conditions > 0:
-            _look(m, w, v, 0)
+            _look(m, w, 0)
             for i in range(m.n_conditions):
                 put_real(m.of_truth, q * m.n_conditions + i, w[m.watched + m.n_modes + i, 0])
             _take_amounts(m, w, q, 0)
 
 
-@_compiled
-def record_block(record: Any) -> None:
+def record_block(m: Record, w: Reals, v: Wholes, _: int, first: int, last: int) -> None:
     """Observables of each patient's present state, at the output times not after its time."""
-    m = record[0]
-    w = _workspace(m)
-    v = np.zeros((_ROWS, m.lanes), np.int64)
-    v[_BASE, 0] = w.ctypes.data
-    for q in range(m.n_patients):
+    for q in range(first, last):
         o = get_whole(m.of_next_output, q)
         while o < m.n_times and get_real(m.of_times, o) <= get_real(m.of_time, q):
             _load(m, w, v, 0, q)
             for i in range(m.n_states):
                 w[m.u + i, 0] = w[m.y + i, 0]
             w[m.query_time, 0] = get_real(m.of_times, o)
-            call_kernel(m.kernel_observe, v[_BASE, 0])
+            call_kernel(m.kernel_observe, w)
             _store(m, w, q, o, 0)
             o += 1
         put_whole(m.of_next_output, q, o)

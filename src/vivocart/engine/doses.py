@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from vivocart.engine.driver import driver
+from vivocart.engine.machine import vector_lanes
 from vivocart.ground.errors import InputError
 
 Numbers = NDArray[np.float64]
@@ -155,80 +156,46 @@ def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], state_ids
         )
 
 
-def expand_doses(doses: Doses, dosed: tuple[int, ...], kept: tuple[int, ...], start_time: float) -> Actions:
+def expand_doses(
+    doses: Doses,
+    dosed: tuple[int, ...],
+    kept: tuple[int, ...],
+    start_time: float,
+    *,
+    lanes: int | None = None,
+) -> Actions:
     """The actions of doses; what was due before the start is left out, a running infusion is not.
 
-    ``kept`` are the places of the states that are integrated: boluses are given by place among those.
+    ``kept`` are the places of the states that are integrated: boluses are given by place among those. ``lanes`` says which
+    of the compiled loops does it; the result is the same.
     """
     row_of = np.full(max(dosed, default=0) + 1, -1, np.int64)
     place_of = np.full(max(dosed, default=0) + 1, -1, np.int64)
     for row, state in enumerate(dosed):
         row_of[state], place_of[state] = row, kept.index(state)
-    offsets, time, target, value, bolus, count = _expand(
-        doses.offsets,
-        doses.time,
-        doses.duration,
-        doses.state,
-        doses.amount,
-        row_of,
-        place_of,
-        len(dosed),
-        start_time,
-    )
+    n, most = len(doses.offsets) - 1, 2 * len(doses.time)
+    offsets = np.zeros(n + 1, np.int64)
+    time, value = np.empty(most), np.empty(most)
+    target, bolus, source = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    rate, running = np.zeros(len(dosed)), np.zeros(len(dosed), np.int64)
+    given = [
+        *(np.ascontiguousarray(array, dtype=kind) for array, kind in _columns(doses)),
+        *(row_of, place_of, offsets, time, target, value, bolus, source, rate, running),
+    ]
+    table = np.array([*(array.ctypes.data for array in given), len(dosed), 0], np.int64)
+    table[-1:].view(np.float64)[0] = start_time
+    driver(lanes or vector_lanes()).expand(0, 0, 0, table.ctypes.data, 0, n)
+    count = int(offsets[-1])
     return Actions(
         offsets=offsets, time=time[:count], target=target[:count], value=value[:count], bolus=bolus[:count]
     )
 
 
-@njit(cache=True, nogil=True)
-def _expand(  # noqa: PLR0917 - arrays of a table, as compiled code takes them
-    offsets: Any,
-    times: Any,
-    durations: Any,
-    states: Any,
-    amounts: Any,
-    row_of: Any,
-    place_of: Any,
-    n_rows: int,
-    start_time: float,
-) -> Any:
-    """Each patient's doses as actions in order of time, with the rate that holds after each change."""
-    n, most = len(offsets) - 1, 2 * len(times)
-    out_offsets = np.zeros(n + 1, np.int64)
-    out_time, out_value = np.empty(most), np.empty(most)
-    out_target, out_bolus = np.empty(most, np.int64), np.empty(most, np.int64)
-    dose = np.empty(most, np.int64)
-    rate, running = np.zeros(n_rows), np.zeros(n_rows, np.int64)
-    count = 0
-    for p in range(n):
-        begin = count
-        for d in range(offsets[p], offsets[p + 1]):
-            infused = durations[d] > 0.0
-            end = times[d] + durations[d]
-            if end < start_time:
-                continue
-            for part in range(2 if infused else 1):
-                when = times[d] if part == 0 else end
-                place = count
-                while place > begin and out_time[place - 1] > when:
-                    out_time[place] = out_time[place - 1]
-                    dose[place] = dose[place - 1]
-                    place -= 1
-                out_time[place] = when
-                dose[place] = 2 * d + part
-                count += 1
-        rate[:] = 0.0
-        running[:] = 0
-        for a in range(begin, count):
-            d, part = dose[a] // 2, dose[a] % 2
-            if durations[d] > 0.0:
-                row = row_of[states[d]]
-                flow = amounts[d] / durations[d]
-                running[row] += 1 if part == 0 else -1
-                # rates are added up anew when none is left, so that no rounding of a difference stays behind
-                rate[row] = 0.0 if running[row] == 0 else rate[row] + (flow if part == 0 else -flow)
-                out_target[a], out_value[a], out_bolus[a] = row, rate[row], 0
-            else:
-                out_target[a], out_value[a], out_bolus[a] = place_of[states[d]], amounts[d], 1
-        out_offsets[p + 1] = count
-    return out_offsets, out_time, out_target, out_value, out_bolus, count
+def _columns(doses: Doses) -> tuple[tuple[Any, type], ...]:
+    return (
+        (doses.offsets, np.int64),
+        (doses.time, np.float64),
+        (doses.duration, np.float64),
+        (doses.state, np.int64),
+        (doses.amount, np.float64),
+    )

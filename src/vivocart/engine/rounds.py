@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from vivocart.engine.batch import Batch, Settings, make_record
 from vivocart.engine.compiled import CompiledSystem
-from vivocart.engine.control import run_block
 from vivocart.engine.doses import Doses, append_doses, expand_doses
+from vivocart.engine.driver import call, driver
 from vivocart.engine.status import Status
 
 Numbers = NDArray[np.float64]
@@ -35,7 +35,8 @@ def run_rounds(
         batch, doses = _fire(compiled, batch, doses, np.arange(n), before, given)
     while True:
         before = batch.truth.copy()
-        run_block(make_record(compiled.kernels, compiled.layout, settings, batch), absolute, 0, n)
+        record = make_record(compiled.kernels, compiled.layout, settings, batch)
+        call(driver(compiled.layout.lanes).run, record, 0, n, absolute)
         stopped = np.flatnonzero(batch.status == Status.STOPPED)
         if stopped.size == 0:
             return batch
@@ -79,7 +80,9 @@ def _fire(
 
 def _with_doses(compiled: CompiledSystem, batch: Batch, doses: Doses) -> Batch:
     """The batch with the actions of these doses; what was done is a prefix of the new list, as of the old one."""
-    actions = expand_doses(doses, compiled.dosed, compiled.kept, float(batch.start_time[0]))
+    actions = expand_doses(
+        doses, compiled.dosed, compiled.kept, float(batch.start_time[0]), lanes=compiled.layout.lanes
+    )
     done = batch.next_action - batch.offsets[:-1]
     return batch._replace(
         offsets=actions.offsets,

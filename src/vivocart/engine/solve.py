@@ -39,15 +39,15 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vivocart.engine.batch import Batch, Settings, make_record
 from vivocart.engine.compiled import CompiledSystem, compile_system
-from vivocart.engine.control import record_block, run_block, truth_block
 from vivocart.engine.doses import Doses, check_doses, expand_doses, no_doses, part_of, same_doses
+from vivocart.engine.driver import Call, call, driver
 from vivocart.engine.rounds import run_rounds
 from vivocart.engine.status import FAILED, REASONS, Failure, Status
 from vivocart.ground.errors import InputError
@@ -117,7 +117,7 @@ def begin(
     n, at = len(p), compiled.layout
     given = doses if doses is not None else no_doses(n)
     check_doses(given, n, compiled.dosed, compiled.system.state_ids)
-    actions = expand_doses(given, compiled.dosed, compiled.kept, start_time)
+    actions = expand_doses(given, compiled.dosed, compiled.kept, start_time, lanes=at.lanes)
     if values is None:
         values = np.full((n, len(t), at.n_observables), np.nan)
     batch = Batch(
@@ -145,7 +145,7 @@ def begin(
         values=values,
         start_time=np.full(n, float(start_time)),
     )
-    truth_block(_record_of(compiled, batch))
+    _call(driver(at.lanes).truth, compiled, batch)
     return batch
 
 
@@ -177,8 +177,9 @@ def advance(
     absolute = check_atol(atol, compiled)
     width = max(1, -(-n // max(1, threads or 1)))
     record = make_record(compiled.kernels, compiled.layout, settings, batch)
+    run = driver(compiled.layout.lanes).run
     _in_threads(
-        lambda first: run_block(record, absolute, first, min(n, first + width)), range(0, n, width), threads
+        lambda first: call(run, record, first, min(n, first + width), absolute), range(0, n, width), threads
     )
 
 
@@ -187,19 +188,20 @@ _NO_SETTINGS = Settings(
 )
 
 
-def _record_of(compiled: CompiledSystem, batch: Batch) -> Any:
-    return make_record(compiled.kernels, compiled.layout, _NO_SETTINGS, batch)
+def _call(function: Call, compiled: CompiledSystem, batch: Batch) -> None:
+    """Calls a loop that has no settings for all patients."""
+    call(function, make_record(compiled.kernels, compiled.layout, _NO_SETTINGS, batch), 0, len(batch.time))
 
 
 def conditions_at(compiled: CompiledSystem, batch: Batch) -> Numbers:
     """Truth (1.0 or 0.0) of every condition at each patient's present time and state, (n_patients, n_conditions)."""
-    truth_block(_record_of(compiled, batch))
+    _call(driver(compiled.layout.lanes).truth, compiled, batch)
     return batch.truth.copy()
 
 
 def record_now(compiled: CompiledSystem, batch: Batch) -> None:
     """Writes the outputs that are due at or before each patient's time, from the present state."""
-    record_block(_record_of(compiled, batch))
+    _call(driver(compiled.layout.lanes).record, compiled, batch)
 
 
 def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name

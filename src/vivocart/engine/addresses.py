@@ -1,0 +1,34 @@
+"""What compiled loops do to memory, for those who read and check them; :mod:`vivocart.engine.loops` translates it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Record = Any  # sizes, settings and addresses: :data:`vivocart.engine.batch.RECORD`
+Reals = Any  # rows of broken numbers, one a lane
+Wholes = Any  # rows of whole numbers, one a lane
+
+
+def get_real(address: int, index: int) -> float:
+    """The number at a place of an array of doubles."""
+    raise NotImplementedError
+
+
+def get_whole(address: int, index: int) -> int:
+    """The number at a place of an array of 64-bit integers."""
+    raise NotImplementedError
+
+
+def put_real(address: int, index: int, value: float) -> None:
+    """Writes a number into an array of doubles."""
+    raise NotImplementedError
+
+
+def put_whole(address: int, index: int, value: int) -> None:
+    """Writes a number into an array of 64-bit integers."""
+    raise NotImplementedError
+
+
+def call_kernel(address: int, workspace: Reals) -> None:
+    """Calls the kernel at an address with a workspace."""
+    raise NotImplementedError
