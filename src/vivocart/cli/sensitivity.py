@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from vivocart.cli.options import (
 )
 from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
 from vivocart.cli.progress import progress
+
+if TYPE_CHECKING:
+    from vivocart.decisions.sensitivity import GlobalSensitivity
 
 
 @click.group()
@@ -183,7 +187,7 @@ def global_(  # noqa: PLR0913  (an option of the command each)
     from vivocart.decisions.sensitivity import global_sensitivity
     from vivocart.model.load import load_model
     from vivocart.patients.population import VirtualPopulation
-    from vivocart.report.sensitivity_page import sensitivity_summary, strongest_rows, write_sensitivity
+    from vivocart.report.sensitivity_page import sensitivity_summary, write_sensitivity
     from vivocart.scenarios.files import require_writable
     from vivocart.therapies.regimen import Regimen
     from vivocart.trials.protocol import reference_entry
@@ -216,14 +220,22 @@ def global_(  # noqa: PLR0913  (an option of the command each)
     if as_json:
         print_json(sensitivity_summary(result))
     elif not quiet:
-        title = f"{given.sentence}: the endpoint that each parameter decides most, {result.n_runs:,} runs"
-        columns = ("parameter", "kind", "endpoint", "share of variance (95 %)")
-        print_table(title, columns, strongest_rows(result, top))
-        click.echo(
-            f"Share of variance: total order, interactions included; {len(result.left_out)} endpoints have none:"
-        )
-        for name, reason in sorted(result.left_out.items()):
-            click.echo(f"  {name}: {reason}")
-        click.echo(RESEARCH_ONLY)
+        _print_strongest(result, top)
         if out is not None:
             click.echo(f"Page: {out / 'sensitivity.html'}")
+
+
+def _print_strongest(result: GlobalSensitivity, top: int) -> None:
+    from vivocart.report.sensitivity_page import strongest_rows
+
+    title = (
+        f"{result.regimen.sentence}: the endpoint that each parameter decides most, {result.n_runs:,} runs"
+    )
+    columns = ("parameter", "kind", "endpoint", "share of variance (95 %)")
+    print_table(title, columns, strongest_rows(result, top))
+    click.echo(
+        f"Share of variance: total order, interactions included; {len(result.left_out)} endpoints have none:"
+    )
+    for name, reason in sorted(result.left_out.items()):
+        click.echo(f"  {name}: {reason}")
+    click.echo(RESEARCH_ONLY)
