@@ -134,3 +134,19 @@ def test_registering_twice_or_undocumented_is_refused():
 def test_the_visit_stands_in_label_and_id():
     entry = find_endpoint("c3_d90")
     assert (entry.label, entry.day, entry.family) == ("C3, day 90", 90, "complement")
+
+
+def test_a_visit_endpoint_can_be_read_at_any_day(fakes):
+    from vivocart.endpoints.registry import endpoint_at, known_endpoints
+
+    entry = find_endpoint("c3_d47")
+    assert (entry.label, entry.unit, entry.day) == ("C3, day 47", "g/L", 47.0)
+    simulation = fakes.simulation(2)
+    at = endpoints(simulation, ["c3_d47", "c3_d90"])
+    assert at["c3_d47"].to_numpy() == pytest.approx(simulation["c3"].interp(time=47.0).values)
+    assert "c3_d47" not in known_endpoints()
+    assert endpoint_at("c3", 47.5) == "c3_d47.5"
+    assert endpoint_at("c3", -1.0) is None
+    assert endpoint_at("b_cells_nadir", 47.0) is None
+    with pytest.raises(UnknownNameError, match="b_cells_nadir"):
+        find_endpoint("b_cells_nadir_d47")

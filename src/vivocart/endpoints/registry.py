@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pkgutil
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, final
 
@@ -22,6 +24,9 @@ DEFINITION = "definition"
 """Source of an endpoint that no paper defines: its docstring does."""
 
 _ENDPOINTS: dict[str, Endpoint] = {}
+_AT_ANY_DAY: dict[
+    str, tuple[str, Callable[..., np.ndarray]]
+] = {}  # id without its day -> first visit's id, function
 
 
 @final
@@ -87,6 +92,8 @@ def endpoint(
             )
         if family not in FAMILIES:
             raise UnknownNameError("family", family, FAMILIES, where=f"endpoint '{id}'")
+        if visits:
+            _AT_ANY_DAY[id] = (f"{id}_d{visits[0]:g}", function)
         for day in visits or (None,):
             compute = function if day is None else _at_visit(function, day)
             name = id if day is None else f"{id}_d{day:g}"
@@ -117,7 +124,7 @@ def known_endpoints() -> Mapping[str, Endpoint]:
 
 
 def find_endpoint(id: str) -> Endpoint:
-    """The endpoint of that id.
+    """The endpoint of that id; one that is read at visits can be asked for at any day, such as ``sledai_d60``.
 
     Raises
     ------
@@ -125,9 +132,23 @@ def find_endpoint(id: str) -> Endpoint:
         Naming the nearest three, if there is none.
     """
     known = known_endpoints()
-    if id not in known:
+    if id in known:
+        return known[id]
+    parts = re.fullmatch(r"(.+)_d(\d+(?:\.\d+)?)", id)
+    if parts is None or parts[1] not in _AT_ANY_DAY:
         raise UnknownNameError("endpoint", id, known)
-    return known[id]
+    first, function = _AT_ANY_DAY[parts[1]]
+    day = float(parts[2])
+    label = known[first].label.rpartition(", day ")[0]
+    return replace(
+        known[first], id=id, day=day, label=f"{label}, day {day:g}", compute=_at_visit(function, day)
+    )
+
+
+def endpoint_at(base: str, day: float) -> str | None:
+    """Id of the endpoint ``base`` at a visit on ``day``, such as ``sledai_d60``; None if ``base`` is not read at visits."""
+    known_endpoints()
+    return f"{base}_d{day:g}" if base in _AT_ANY_DAY and math.isfinite(day) and day >= 0 else None
 
 
 def _at_visit(function: Callable[..., Any], day: float) -> Callable[[Readings], np.ndarray]:
