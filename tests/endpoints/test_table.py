@@ -143,7 +143,7 @@ def test_a_visit_endpoint_can_be_read_at_any_day(fakes):
     assert (entry.label, entry.unit, entry.day) == ("C3, day 47", "g/L", 47.0)
     simulation = fakes.simulation(2)
     at = endpoints(simulation, ["c3_d47", "c3_d90"])
-    assert at["c3_d47"].to_numpy() == pytest.approx(simulation["c3"].interp(time=47.0).values)
+    assert at["c3_d47"].to_numpy() == pytest.approx(simulation.data["c3"].interp(time=47.0).values)
     assert "c3_d47" not in known_endpoints()
     assert endpoint_at("c3", 47.5) == "c3_d47.5"
     assert endpoint_at("c3", -1.0) is None

@@ -22,6 +22,7 @@ from vivocart.ground.tables import read_text
 from vivocart.patients.covariates import CovariateTable, load_covariates
 from vivocart.patients.parameters import drawn_parameters
 from vivocart.patients.sledai_baseline import (
+    SCORES,
     THRESHOLD_PREFIX,
     baseline_scores,
     sledai_covariates,
@@ -30,8 +31,6 @@ from vivocart.patients.sledai_baseline import (
 
 if TYPE_CHECKING:
     from vivocart.model.load import Model
-
-_SCORES = ("sledai_baseline", "sledai_clinical_baseline", "sledai_serological_baseline")
 
 
 def read_patients(
@@ -49,7 +48,7 @@ def read_patients(
     path = Path(path)
     table, items = load_covariates(), sledai_items()
     thresholds = [THRESHOLD_PREFIX + item.item for item in items if item.rule == "threshold"]
-    allowed = {"patient", "weight", *table.rows, *thresholds, *_SCORES, *model.parameters}
+    allowed = {"patient", "weight", *table.rows, *thresholds, *SCORES, *model.parameters}
     given = _columns(path, allowed)
     n_patients = len(next(iter(given.values())))
     ids = _ids(given.pop("patient", np.arange(n_patients, dtype=np.float64)), path.name)
@@ -158,7 +157,7 @@ def _check_limits(given: Mapping[str, np.ndarray], table: CovariateTable, model:
 
 
 def _check_scores(given: Mapping[str, np.ndarray], covariates: Mapping[str, np.ndarray], file: str) -> None:
-    for name in _SCORES:
+    for name in SCORES:
         apart = (
             np.flatnonzero(given[name] != covariates[name]) if name in given else np.empty(0, dtype=np.int64)
         )

@@ -17,6 +17,9 @@ from vivocart.patients.covariates import Draw
 from vivocart.patients.sampling import sampled_values, transformed_sd
 
 THRESHOLD_PREFIX = "sledai_threshold_"
+SCORES = ("sledai_baseline", "sledai_clinical_baseline", "sledai_serological_baseline")
+"""Covariates that are sums of items."""
+
 _MAXIMUM_PREVALENCE = 0.98
 
 
