@@ -7,11 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vivocart.model.load import load_model
+
 CD8 = [
     f"{kind}_{place}"
     for kind in ("cd8_resting", "car_loading", "car_bright", "car_dim")
     for place in ("blood", "lymphoid", "marrow")
 ]
+N_STATES = len(load_model().system.states)
 SETTINGS = settings(
     max_examples=60,
     deadline=None,
@@ -28,7 +31,7 @@ def _states(rates, values, factors) -> np.ndarray:
 
 def _factors():
     size = st.one_of(st.just(0.0), st.floats(1e-9, 50.0))
-    return st.lists(size, min_size=50, max_size=50)
+    return st.lists(size, min_size=N_STATES, max_size=N_STATES)
 
 
 def test_without_a_drug_nothing_moves(rates, typical, people):
@@ -40,7 +43,7 @@ def test_without_a_drug_nothing_moves(rates, typical, people):
 
 
 @SETTINGS
-@given(factors=_factors(), person=st.integers(0, 49), emptied=st.integers(0, 49))
+@given(factors=_factors(), person=st.integers(0, 49), emptied=st.integers(0, N_STATES - 1))
 def test_an_empty_pool_never_falls_below_zero(rates, people, factors, person, emptied):
     values = people[person]
     states = _states(rates, values, factors)

@@ -40,6 +40,7 @@ OBSERVABLES = [
     "tissue_inflammation",
     "renal_inflammation",
     "upcr",
+    "prednisone",
     "tocilizumab",
     "lymphodepletion",
     "carrier_antibody",
@@ -62,6 +63,7 @@ SET_BY_COVARIATES = [
     "upcr_baseline",
     "il6_baseline",
     "crp_baseline",
+    "prednisone_baseline",
     "body_weight",
 ]
 
@@ -76,7 +78,7 @@ def test_ids_that_other_rooms_rely_on(model):
     assert set(INPUTS) <= set(model.system.state_ids)
     assert set(SET_BY_COVARIATES) <= set(model.parameters)
     assert set(model.parameters) == set(model.system.parameter_ids)
-    assert 42 <= len(model.system.states) <= 50
+    assert 42 <= len(model.system.states) <= 56
 
 
 def test_every_block_is_a_fragment_that_says_what_it_is(model):

@@ -84,6 +84,7 @@ def test_every_baseline_that_patients_set_is_set():
         "upcr_baseline",
         "il6_baseline",
         "crp_baseline",
+        "prednisone_baseline",
     }
 
 

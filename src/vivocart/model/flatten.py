@@ -22,6 +22,7 @@ MODULES = (
     "antibody",
     "complement",
     "cytokines",
+    "steroid",
     "disease",
     "ex_vivo_car_t",
     "t_cell_engager",

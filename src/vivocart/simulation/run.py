@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ from vivocart.simulation.grid import output_times
 from vivocart.simulation.layout import by_observable
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.result import Simulation
+from vivocart.simulation.switches import unturned_switches, with_numbers
+from vivocart.simulation.taper import Taper, taper_triggers
 from vivocart.therapies.product import find_product
 from vivocart.therapies.regimen import Regimen
 
@@ -32,7 +35,7 @@ _MAXIMUM_DAYS = 3_650.0
 _WEIGHT = "body_weight"  # the model's parameter that doses by weight read
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  (all but three by name)
     model: Model,
     regimen: Regimen,
     patients: VirtualPopulation,
@@ -41,6 +44,7 @@ def simulate(
     observables: Sequence[str] | None = None,
     times_days: Sequence[float] | np.ndarray | None = None,
     rescue: Sequence[Rescue] = (),
+    taper: Taper | None = None,
     relative_tolerance: float = RELATIVE_TOLERANCE,
     threads: int | None = None,
     strict: bool = False,
@@ -61,6 +65,8 @@ def simulate(
         Output times, ascending; :func:`vivocart.simulation.grid.output_times` if left out. They change no step.
     rescue
         Rules that give a product when the patient's own course asks for it, exact in time.
+    taper
+        Rule by which the daily dose of prednisone is reviewed; without one it stays as it is.
     relative_tolerance
         Error allowed in each step of the solver, relative to the size of the states: 1e-12 to 1e-2.
     threads
@@ -82,7 +88,15 @@ def simulate(
     times = _times(regimen, days, times_days)
     _check_tolerance(relative_tolerance)
     names = tuple(observables) if observables is not None else tuple(model.observables)
-    compiled = _compiled(model, names, dosed_states(model, regimen), tuple(rescue), on_message)
+    given = _Given(
+        dosed=dosed_states(model, regimen),
+        rescue=tuple(rescue),
+        taper=taper,
+        first_infusion_day=regimen.first_infusion_day if taper else 0.0,
+        days=days if taper else 0.0,
+        unturned=unturned_switches(model, {*patients.parameters, *regimen.parameter_overrides}),
+    )
+    compiled = _compiled(model, names, given, on_message)
     parameters = patients.parameter_matrix(model, regimen.parameter_overrides)
     doses = doses_of(model, regimen, parameters)
     solution = solve(
@@ -152,31 +166,44 @@ def dosed_states(model: Model, regimen: Regimen) -> tuple[str, ...]:
     return states
 
 
-_Key = tuple[str, tuple[str, ...], tuple[str, ...], tuple[Rescue, ...]]
-_COMPILED: dict[_Key, CompiledSystem] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What is given, and what else the machine code depends on besides the model and the observables."""
+
+    dosed: tuple[str, ...]
+    rescue: tuple[Rescue, ...]
+    taper: Taper | None
+    first_infusion_day: float  # these two matter to a taper only
+    days: float
+    unturned: tuple[tuple[str, int], ...]
+
+
+_COMPILED: dict[tuple[str, tuple[str, ...], _Given], CompiledSystem] = {}
 
 
 def _compiled(
-    model: Model,
-    names: tuple[str, ...],
-    dosed: tuple[str, ...],
-    rescue: tuple[Rescue, ...],
-    on_message: Callable[[str], None] | None,
+    model: Model, names: tuple[str, ...], given: _Given, on_message: Callable[[str], None] | None
 ) -> CompiledSystem:
     """Machine code for this model, these observables and what is given: a therapy that is not, costs no time."""
-    key = (model.hash, names, dosed, rescue)
+    key = (model.hash, names, given)
     if key not in _COMPILED:
+        triggers = [rescue_trigger(model, rule) for rule in given.rescue]
+        if given.taper is not None:
+            triggers += taper_triggers(
+                model, given.taper, first_infusion_day=given.first_infusion_day, days=given.days
+            )
         _COMPILED[key] = compile_system(
-            model.system,
+            with_numbers(model.system, dict(given.unturned)),
             observables={name: model.observable_expression(name) for name in names},
-            dosed=dosed,
-            triggers=[_trigger(model, rule) for rule in rescue],
+            dosed=given.dosed,
+            triggers=triggers,
             on_compile=on_message,
         )
     return _COMPILED[key]
 
 
-def _trigger(model: Model, rule: Rescue) -> Trigger:
+def rescue_trigger(model: Model, rule: Rescue) -> Trigger:
+    """A rescue rule as the engine takes it; an unknown product or parameter is answered with the nearest three."""
     product = find_product(rule.product)
     if isinstance(rule.threshold, str) and rule.threshold not in model.parameters:
         raise UnknownNameError("parameter", rule.threshold, model.parameters, where="rescue")
@@ -243,7 +270,8 @@ def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
 
 
 def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[Rescue]) -> pd.DataFrame:
-    who, which, count = np.nonzero(np.isfinite(solution.dose_times))
+    # the triggers of a taper come after those of the rescues and are no doses of a product
+    who, which, count = np.nonzero(np.isfinite(solution.dose_times[:, : len(rescue)]))
     if len(who) == 0:
         return _NO_RESCUES.copy()
     products = np.array([rule.product for rule in rescue], dtype=object)
