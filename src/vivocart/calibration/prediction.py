@@ -20,6 +20,7 @@ from vivocart.ground.errors import InputError
 from vivocart.ground.streams import uniforms
 
 _LOW, _HIGH = 0.05, 0.95
+_LOW_HALF, _HIGH_HALF = 0.25, 0.75
 _MOST_DECIMALS = 9  # predicted and published numbers that differ less are the same
 
 READINGS = {
@@ -51,9 +52,9 @@ class PredictedStatistic:
         As in :class:`vivocart.calibration.statistics.Part`.
     observed_low, observed_high
         The published number twice; for a bound or an interval, its ends (infinite where open).
-    median, low90, high90
-        Quantiles 0.5, 0.05 and 0.95 over cohorts, each the value of one cohort: nothing is interpolated, so that a count
-        stays whole and "not reached" stays infinite.
+    median, low50, high50, low90, high90
+        Quantiles 0.5, 0.25, 0.75, 0.05 and 0.95 over cohorts, each the value of one cohort: nothing is interpolated, so that
+        a count stays whole and "not reached" stays infinite.
     p
         For a bound or an interval, share of cohorts that satisfy it. For a number, its place in the distribution: share of
         cohorts below it plus half of those equal to it, near 0 or 1 where the model disagrees.
@@ -66,10 +67,22 @@ class PredictedStatistic:
     observed_low: float
     observed_high: float
     median: float
+    low50: float
+    high50: float
     low90: float
     high90: float
     p: float
     is_inside: bool
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the source states one number, and not a bound or an interval: only then is ``p`` a place."""
+        return self.observed_low == self.observed_high
+
+    @property
+    def is_inside_half(self) -> bool:
+        """Whether the published number, or a part of its interval, lies from ``low50`` to ``high50``."""
+        return self.low50 <= self.observed_high and self.observed_low <= self.high50
 
 
 @final
@@ -177,7 +190,7 @@ def predict(
 
 def _part(name: str, statistic: np.ndarray, low: float, high: float) -> PredictedStatistic:
     found = np.round(statistic, _MOST_DECIMALS)
-    lowest, middle, highest = quantiles(found, (_LOW, 0.5, _HIGH))
+    lowest, lower, middle, upper, highest = quantiles(found, (_LOW, _LOW_HALF, 0.5, _HIGH_HALF, _HIGH))
     if low == high:
         p = float(np.mean(found < low) + 0.5 * np.mean(found == low))
     else:
@@ -187,6 +200,8 @@ def _part(name: str, statistic: np.ndarray, low: float, high: float) -> Predicte
         observed_low=float(low),
         observed_high=float(high),
         median=float(middle),
+        low50=float(lower),
+        high50=float(upper),
         low90=float(lowest),
         high90=float(highest),
         p=p,
