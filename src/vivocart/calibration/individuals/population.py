@@ -53,6 +53,7 @@ class FittedError:
     """Residual error of one kind of measurement; numbers that its ``error`` does not use are 0."""
 
     kind: str  # the file's DVID
+    label: str  # the observable, with the DVID where several are read of it
     observable: str
     error: ErrorKind
     additive: float
@@ -82,7 +83,7 @@ class Layout:
 
     ``names`` are ``typical:<id>``, ``effect:<parameter>~<covariate>``, ``spread:<id>`` (logarithm),
     ``correlation:<id>,<id>`` (inverse hyperbolic tangent of the partial correlation, given those before it in its group),
-    ``additive:<kind>`` and ``proportional:<kind>`` (logarithms).
+    ``additive:<label>`` and ``proportional:<label>`` (logarithms).
     """
 
     parameters: tuple[FittedParameter, ...]
@@ -179,7 +180,7 @@ def lay_out(
             size = getattr(error, name)
             if size > 0 and not error.hold:
                 log_size = float(np.log(size))
-                rows.append((f"{name}:{error.kind}", log_size, log_size - 12.0, log_size + 12.0))
+                rows.append((f"{name}:{error.label}", log_size, log_size - 12.0, log_size + 12.0))
     return Layout(
         parameters=tuple(parameters),
         effects=tuple(effects),
@@ -196,6 +197,6 @@ def lay_out(
 def _error_sizes(error: FittedError, found: dict[str, float]) -> tuple[float, float]:
     sizes = []
     for name in ("additive", "proportional"):
-        place = f"{name}:{error.kind}"
+        place = f"{name}:{error.label}"
         sizes.append(float(np.exp(found[place])) if place in found else float(getattr(error, name)))
     return sizes[0], sizes[1]

@@ -256,6 +256,7 @@ def _place(ids: Sequence[str], name: str, what: str) -> int:
 
 def _errors(data: IndividualData, data_map: DataMap, kinds: Sequence[str]) -> list[FittedError]:
     errors: list[FittedError] = []
+    names = [data_map.observe[kind].observable for kind in dict.fromkeys(kinds)]
     for kind in dict.fromkeys(kinds):
         entry = data_map.observe[kind]
         values = np.array([v for v, k in zip(data.observations.value, kinds, strict=True) if k == kind])
@@ -265,6 +266,9 @@ def _errors(data: IndividualData, data_map: DataMap, kinds: Sequence[str]) -> li
         errors.append(
             FittedError(
                 kind=kind,
+                label=entry.observable
+                if names.count(entry.observable) == 1
+                else f"{entry.observable}@{kind}",
                 observable=entry.observable,
                 error=entry.error,
                 additive=(entry.additive or start) if has_constant else 0.0,

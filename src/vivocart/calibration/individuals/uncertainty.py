@@ -77,8 +77,8 @@ def estimate_table(fit: Fit, uncertainty: Uncertainty) -> pd.DataFrame:
 
     Columns ``name, unit, estimate, standard_error, relative_standard_error_percent, lower, upper, normal_scale,
     normal_scale_standard_error, shrinkage_percent, note``. ``lower`` and ``upper`` are the limits of 95 % confidence, taken
-    from the scale on which the number is normal; a spread is shown as such (``spread``, standard deviation on that scale) and
-    as ``cv_percent`` where the parameter is log-normal.
+    from the scale on which the number is normal; a spread is shown as such (``spread``, standard deviation on that scale)
+    and as ``cv_percent`` where the parameter is log-normal.
     """
     deviations = np.sqrt(np.diagonal(uncertainty.covariance))
     shrinkage = shrinkage_percent(fit)
@@ -112,8 +112,8 @@ def shrinkage_percent(fit: Fit) -> dict[str, float]:
 def draw_populations(fit: Fit, uncertainty: Uncertainty, *, n_draws: int) -> np.ndarray:
     """Vectors that the data allow, (n_draws, n), by sampling, weighing and resampling.
 
-    Vectors come from a t distribution with the covariance of the estimates and are weighed by their likelihood (and prior), so
-    that a spread that few patients leave open to one side is open to that side. Without a covariance, the estimate itself.
+    Vectors come from a t distribution with the covariance of the estimates and are weighed by their likelihood (and prior),
+    so that a spread that few patients leave open to one side is open to that side. Without a covariance, the estimate.
 
     Source
     ------
@@ -201,7 +201,7 @@ def _unit(layout: Layout, kind: str, of: str, entry: FittedParameter | None) -> 
     if kind == "typical" and entry is not None:
         return entry.unit
     if kind == "additive":
-        error = next(error for error in layout.errors if error.kind == of)
+        error = next(error for error in layout.errors if error.label == of)
         return "1" if error.error == "lognormal" else error.observable
     return "1"
 
@@ -218,7 +218,7 @@ def _held_rows(layout: Layout) -> list[dict[str, Any]]:
     for error in layout.errors:
         if error.hold:
             held += [
-                (f"{part}:{error.kind}", "1", getattr(error, part))
+                (f"{part}:{error.label}", "1", getattr(error, part))
                 for part in ("additive", "proportional")
                 if getattr(error, part) > 0
             ]
