@@ -39,7 +39,7 @@ def b_cells_nadir(readings: Readings) -> np.ndarray:
 )
 def b_cells_nadir_day(readings: Readings) -> np.ndarray:
     """Day of the lowest count of CD19+ B cells in blood, read at output times."""
-    return readings.times[np.argmin(readings["b_cells_blood"], axis=1)]
+    return readings.times[curves.highest_index(-readings["b_cells_blood"])]
 
 
 @endpoint(
@@ -51,7 +51,7 @@ def b_cells_nadir_day(readings: Readings) -> np.ndarray:
 )
 def b_cells_days_below_5(readings: Readings) -> np.ndarray:
     """Days with fewer than 5 CD19+ B cells per uL of blood, all spells together, within the simulated time."""
-    return curves.days_below(readings.times, readings["b_cells_blood"], DEPLETED_PER_UL)
+    return _spells(readings, DEPLETED_PER_UL).days
 
 
 @endpoint(
@@ -63,7 +63,7 @@ def b_cells_days_below_5(readings: Readings) -> np.ndarray:
 )
 def b_cells_days_below_1(readings: Readings) -> np.ndarray:
     """Days with fewer than 1 CD19+ B cell per uL of blood, all spells together, within the simulated time."""
-    return curves.days_below(readings.times, readings["b_cells_blood"], DEEPLY_DEPLETED_PER_UL)
+    return _spells(readings, DEEPLY_DEPLETED_PER_UL).days
 
 
 @endpoint(
@@ -78,7 +78,7 @@ def b_cell_depletion_days(readings: Readings) -> np.ndarray:
 
     Crossings between output times are interpolated on the logarithmic scale.
     """
-    return curves.longest_days_below(readings.times, readings["b_cells_blood"], DEPLETED_PER_UL)
+    return _spells(readings, DEPLETED_PER_UL).longest_days
 
 
 @endpoint(
@@ -90,7 +90,7 @@ def b_cell_depletion_days(readings: Readings) -> np.ndarray:
 )
 def b_cell_deep_depletion_days(readings: Readings) -> np.ndarray:
     """Longest unbroken spell below 1 CD19+ B cell per uL of blood, within the simulated time; 0 if there is none."""
-    return curves.longest_days_below(readings.times, readings["b_cells_blood"], DEEPLY_DEPLETED_PER_UL)
+    return _spells(readings, DEEPLY_DEPLETED_PER_UL).longest_days
 
 
 @endpoint(
@@ -141,7 +141,7 @@ def b_cell_return_day(readings: Readings) -> np.ndarray:
 
     0 if they never were below; infinite if they still are at the end of the simulation.
     """
-    return curves.last_return(readings.times, readings["b_cells_blood"], DEPLETED_PER_UL)
+    return _spells(readings, DEPLETED_PER_UL).return_day
 
 
 @endpoint(
@@ -223,3 +223,11 @@ def b_cells_tissue(readings: Readings, day: float) -> np.ndarray:
 def memory_b_tissue(readings: Readings, day: float) -> np.ndarray:
     """Memory B cells in lymphoid tissue at the visit, as a fraction of the patient's own baseline."""
     return readings.at("memory_b_tissue_fraction", day)
+
+
+def _spells(readings: Readings, limit_per_ul: float) -> curves.Spells:
+    """Spells of CD19+ B cells in blood below a limit, found once for all endpoints that read them."""
+    return readings.shared(
+        f"b_cells_blood_below_{limit_per_ul:g}",
+        lambda: curves.spells_below(readings.times, readings["b_cells_blood"], limit_per_ul),
+    )

@@ -80,7 +80,7 @@ def car_peak_hour_first(readings: Readings) -> np.ndarray:
     if doses.size == 0:
         return _not_applicable(readings)
     first, last = _between(readings, doses, 0)
-    peak = first + np.argmax(readings["car_percent_cd8"][:, first:last], axis=1)
+    peak = first + curves.highest_index(readings["car_percent_cd8"][:, first:last])
     return (readings.times[peak] - doses[0]) * _HOURS_PER_DAY
 
 
@@ -100,7 +100,7 @@ def car_peak_hour(readings: Readings) -> np.ndarray:
     doses = readings.car_dose_days()
     if doses.size == 0:
         return _not_applicable(readings)
-    peak_day = readings.times[np.argmax(readings["car_percent_cd8"], axis=1)]
+    peak_day = readings.times[curves.highest_index(readings["car_percent_cd8"])]
     before = np.maximum(np.searchsorted(doses, peak_day + 1e-9) - 1, 0)
     return (peak_day - doses[before]) * _HOURS_PER_DAY
 
@@ -164,7 +164,7 @@ def car_t_peak_day(readings: Readings) -> np.ndarray:
     doses = readings.car_dose_days()
     if doses.size == 0:
         return _not_applicable(readings)
-    return readings.times[np.argmax(readings["car_t_blood"], axis=1)] - doses[0]
+    return readings.times[curves.highest_index(readings["car_t_blood"])] - doses[0]
 
 
 def _not_applicable(readings: Readings) -> np.ndarray:
@@ -186,7 +186,7 @@ def _return_days(readings: Readings, which: int) -> np.ndarray:
         return _not_applicable(readings)
     first, last = _between(readings, doses, which)
     times, values = readings.times[first:last], readings["car_percent_cd8"][:, first:last]
-    peak = np.argmax(values, axis=1)
+    peak = curves.highest_index(values)
     highest = values.max(axis=1)
     limit = np.maximum(DETECTION_PERCENT, BASELINE_SHARE_OF_PEAK * highest)
     back = curves.first_below(times, values, limit, from_index=peak) - doses[which]

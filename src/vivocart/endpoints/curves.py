@@ -2,23 +2,50 @@
 
 Everywhere ``times`` has shape (n_times,) and ``values`` (n, n_times). Crossings of a limit are found by linear
 interpolation of the logarithm, because cell counts and concentrations rise and fall exponentially.
+
+What reads every output time runs compiled and without the interpreter's lock, over memory in which the patients of one
+time lie side by side; values laid out that way, as those of a simulation are, are not copied.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import final
+
 import numpy as np
+from numba import njit
 
 _FLOOR = 1e-12  # a count that the solver leaves at zero or a rounding error below it
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spells:
+    """What a patient's unbroken spells below a limit come to, each of shape (n,).
+
+    A spell that is under way at the first or last output time begins or ends there.
+
+    Parameters
+    ----------
+    days
+        Days below the limit, all spells together.
+    longest_days
+        Length of the longest spell; 0 if there is none.
+    return_day
+        Day on which the last spell ends; 0 if there is none, infinite if it is under way at the end.
+    """
+
+    days: np.ndarray
+    longest_days: np.ndarray
+    return_day: np.ndarray
+
+
 def value_at(times: np.ndarray, values: np.ndarray, day: float) -> np.ndarray:
     """Values at ``day``, shape (n,), interpolated linearly; the nearest end where ``day`` lies outside."""
-    right = int(np.clip(np.searchsorted(times, day - 1e-12), 1, len(times) - 1)) if len(times) > 1 else 0
-    if right == 0 or day <= times[0]:
-        return values[:, 0].copy()
-    left = right - 1
-    share = float(np.clip((day - times[left]) / (times[right] - times[left]), 0.0, 1.0))
-    if share >= 1.0 - 1e-12:
+    left, right, share = _place(times, day)
+    if share == 0.0:
+        return values[:, left].copy()
+    if share == 1.0:
         return values[:, right].copy()
     return values[:, left] + share * (values[:, right] - values[:, left])
 
@@ -27,45 +54,49 @@ def window_extremes(
     times: np.ndarray, values: np.ndarray, start: float, end: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value from ``start`` to ``end``, each of shape (n,), interpolated values at both ends included."""
-    inside = slice(int(np.searchsorted(times, start, "right")), int(np.searchsorted(times, end, "left")))
-    left, right = value_at(times, values, start), value_at(times, values, end)
-    lowest, highest = np.minimum(left, right), np.maximum(left, right)
-    if inside.stop > inside.start:
-        lowest = np.minimum(lowest, values[:, inside].min(axis=1))
-        highest = np.maximum(highest, values[:, inside].max(axis=1))
+    lowest, highest = windows_extremes(times, values, np.array([start]), np.array([end]))
+    return lowest[0], highest[0]
+
+
+def windows_extremes(
+    times: np.ndarray, values: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`window_extremes` for several windows, each of shape (n_windows, n)."""
+    inside = np.stack([np.searchsorted(times, starts, "right"), np.searchsorted(times, ends, "left")], axis=1)
+    places = [(*_place(times, start), *_place(times, end)) for start, end in zip(starts, ends, strict=True)]
+    shares = np.array([(place[2], place[5]) for place in places]).reshape(-1, 2)
+    sides = np.array([(place[0], place[1], place[3], place[4]) for place in places], np.int64).reshape(-1, 4)
+    by_time = _by_time(values)
+    lowest = np.empty((len(starts), by_time.shape[1]))
+    highest = np.empty_like(lowest)
+    _extremes(by_time, inside.astype(np.int64), sides, shares, lowest, highest)
     return lowest, highest
 
 
-def spells_below(
-    times: np.ndarray, values: np.ndarray, limit: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every unbroken spell below ``limit``: patient (row of ``values``), first day and last day, each of shape (n_spells,).
-
-    A patient's spells follow each other in time. A spell that is under way at the first or last output time begins or ends
-    there.
-    """
-    below = values < limit
-    began = below.copy()
-    began[:, 1:] &= ~below[:, :-1]
-    ended = below.copy()
-    ended[:, :-1] &= ~below[:, 1:]
-    row, first = np.nonzero(began)
-    _, last = np.nonzero(ended)  # in the same order: each spell has one beginning and one end
-    return row, _crossed(times, values, row, first - 1, limit), _crossed(times, values, row, last, limit)
+def spells_below(times: np.ndarray, values: np.ndarray, limit: float) -> Spells:
+    """The spells below ``limit`` of every patient."""
+    by_time = _by_time(values)
+    days, longest, back = (np.zeros(by_time.shape[1]) for _ in range(3))
+    _spells(np.asarray(times, dtype=np.float64), by_time, float(limit), days, longest, back)
+    return Spells(days=days, longest_days=longest, return_day=back)
 
 
 def days_below(times: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
     """Days spent below ``limit``, all spells together, shape (n,)."""
-    row, start, end = spells_below(times, values, limit)
-    return np.bincount(row, weights=end - start, minlength=len(values))
+    return spells_below(times, values, limit).days
 
 
 def longest_days_below(times: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
     """Length in days of the longest unbroken spell below ``limit``, shape (n,); 0 if there is none."""
-    row, start, end = spells_below(times, values, limit)
-    longest = np.zeros(len(values))
-    np.maximum.at(longest, row, end - start)
-    return longest
+    return spells_below(times, values, limit).longest_days
+
+
+def last_return(times: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
+    """Day on which the values leave the region below ``limit`` for good, shape (n,).
+
+    0 if they never were below; infinite if they still are at the end.
+    """
+    return spells_below(times, values, limit).return_day
 
 
 def first_below(
@@ -75,44 +106,129 @@ def first_below(
 
     ``limit`` and ``from_index`` may differ between patients, shape (n,).
     """
-    n_patients, n_times = values.shape
-    bound = np.broadcast_to(np.asarray(limit, dtype=float), (n_patients,))
-    start = np.broadcast_to(np.asarray(from_index), (n_patients,))
-    hit = (values < bound[:, None]) & (np.arange(n_times) >= start[:, None])
-    index = np.argmax(hit, axis=1)
-    rows = np.arange(n_patients)
-    before = np.maximum(index - 1, 0)
-    share = _crossing(values[rows, before], values[rows, index], bound)
-    crossed = times[before] + share * (times[index] - times[before])
-    day = np.where(index > start, crossed, times[index])
-    return np.where(hit.any(axis=1), day, np.inf)
+    by_time = _by_time(values)
+    n_patients = by_time.shape[1]
+    bound = np.ascontiguousarray(np.broadcast_to(np.asarray(limit, dtype=np.float64), (n_patients,)))
+    start = np.ascontiguousarray(np.broadcast_to(np.asarray(from_index, dtype=np.int64), (n_patients,)))
+    day = np.full(n_patients, np.inf)
+    _first_below(np.asarray(times, dtype=np.float64), by_time, bound, start, day)
+    return day
 
 
-def last_return(times: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
-    """Day on which the values leave the region below ``limit`` for good, shape (n,).
-
-    0 if they never were below; infinite if they still are at the end.
-    """
-    row, _, end = spells_below(times, values, limit)
-    day = np.zeros(len(values))
-    day[row] = end  # the last of a patient's spells is written last
-    return np.where(values[:, -1] < limit, np.inf, day)
+def highest_index(values: np.ndarray) -> np.ndarray:
+    """Output time at which each patient's value is highest, the first one if several are, shape (n,)."""
+    by_time = _by_time(values)
+    highest, index = by_time[0].copy(), np.zeros(by_time.shape[1], np.int64)
+    _highest(by_time, highest, index)
+    return index
 
 
-def _crossed(
-    times: np.ndarray, values: np.ndarray, row: np.ndarray, left: np.ndarray, limit: float
-) -> np.ndarray:
-    """Day of the crossing between output times ``left`` and the next, or the end of the record where there is no next."""
-    start = np.maximum(left, 0)
-    end = np.minimum(left + 1, len(times) - 1)
-    share = _crossing(values[row, start], values[row, end], limit)
-    return times[start] + share * (times[end] - times[start])
+def _by_time(values: np.ndarray) -> np.ndarray:
+    """The values as (n_times, n), the patients of one time side by side in memory."""
+    return np.ascontiguousarray(np.asarray(values, dtype=np.float64).T)
 
 
-def _crossing(left: np.ndarray, right: np.ndarray, limit: np.ndarray | float) -> np.ndarray:
+def _place(times: np.ndarray, day: float) -> tuple[int, int, float]:
+    """Output times on both sides of a day, and the share of the step between them that lies before it."""
+    if len(times) == 1 or day <= times[0]:
+        return 0, 0, 0.0
+    right = min(max(int(np.searchsorted(times, day - 1e-12)), 1), len(times) - 1)
+    share = float((day - times[right - 1]) / (times[right] - times[right - 1]))
+    return right - 1, right, 1.0 if share >= 1.0 - 1e-12 else max(share, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _extremes(
+    values: np.ndarray,
+    inside: np.ndarray,
+    sides: np.ndarray,
+    shares: np.ndarray,
+    lowest: np.ndarray,
+    highest: np.ndarray,
+) -> None:
+    """Extremes of values (n_times, n) in windows: output times inside, and both ends between two of them."""
+    n_patients = values.shape[1]
+    for window in range(inside.shape[0]):
+        low, high = lowest[window], highest[window]
+        for end in range(2):
+            share = shares[window, end]
+            left, right = values[sides[window, 2 * end]], values[sides[window, 2 * end + 1]]
+            for patient in range(n_patients):
+                value = left[patient] + share * (right[patient] - left[patient])
+                value = right[patient] if share == 1.0 else value
+                low[patient] = value if end == 0 or value < low[patient] else low[patient]
+                high[patient] = value if end == 0 or value > high[patient] else high[patient]
+        for time in range(inside[window, 0], inside[window, 1]):
+            row = values[time]
+            for patient in range(n_patients):
+                value = row[
+                    patient
+                ]  # no min() and max(): what they do with NaN keeps the loop from vector units
+                low[patient] = value if value < low[patient] else low[patient]
+                high[patient] = value if value > high[patient] else high[patient]
+
+
+@njit(cache=True, nogil=True)
+def _crossing(left: float, right: float, limit: float) -> float:
     """Share of a step at which its logarithm crosses that of ``limit``."""
-    low, high = np.log(np.maximum(left, _FLOOR)), np.log(np.maximum(right, _FLOOR))
-    difference = high - low
-    flat = difference == 0.0
-    share = (np.log(np.maximum(limit, _FLOOR)) - low) / np.where(flat, 1.0, difference)
-    return np.clip(np.where(flat, 0.0, share), 0.0, 1.0)
+    low, high = np.log(max(left, _FLOOR)), np.log(max(right, _FLOOR))
+    if high == low:
+        return 0.0
+    return min(max((np.log(max(limit, _FLOOR)) - low) / (high - low), 0.0), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _spells(
+    times: np.ndarray,
+    values: np.ndarray,
+    limit: float,
+    days: np.ndarray,
+    longest: np.ndarray,
+    back: np.ndarray,
+) -> None:
+    """Spells of values (n_times, n) below a limit; what is written to holds zeros."""
+    n_times, n_patients = values.shape
+    began = np.empty(n_patients)
+    for time in range(n_times + 1):
+        for patient in range(n_patients):
+            is_below = time < n_times and values[time, patient] < limit
+            was_below = time > 0 and values[time - 1, patient] < limit
+            if is_below == was_below:
+                continue
+            day = times[min(time, n_times - 1)]
+            if 0 < time < n_times:
+                share = _crossing(values[time - 1, patient], values[time, patient], limit)
+                day = times[time - 1] + share * (times[time] - times[time - 1])
+            if is_below:
+                began[patient] = day
+                continue
+            days[patient] += day - began[patient]
+            longest[patient] = max(longest[patient], day - began[patient])
+            back[patient] = np.inf if time == n_times else day
+
+
+@njit(cache=True, nogil=True)
+def _first_below(
+    times: np.ndarray, values: np.ndarray, limit: np.ndarray, start: np.ndarray, day: np.ndarray
+) -> None:
+    """First day below of values (n_times, n); ``day`` is left as it is for who never is."""
+    n_times, n_patients = values.shape
+    for patient in range(n_patients):
+        for time in range(start[patient], n_times):
+            if values[time, patient] < limit[patient]:
+                day[patient] = times[time]
+                if time > start[patient]:
+                    share = _crossing(values[time - 1, patient], values[time, patient], limit[patient])
+                    day[patient] = times[time - 1] + share * (times[time] - times[time - 1])
+                break
+
+
+@njit(cache=True, nogil=True)
+def _highest(values: np.ndarray, highest: np.ndarray, index: np.ndarray) -> None:
+    """Place of the highest of values (n_times, n), which begin as those of the first time."""
+    for time in range(1, values.shape[0]):
+        row = values[time]
+        for patient in range(values.shape[1]):
+            if row[patient] > highest[patient]:
+                highest[patient] = row[patient]
+                index[patient] = time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from vivocart.ground.errors import InputError
 if TYPE_CHECKING:
     from vivocart.simulation.result import Simulation
     from vivocart.therapies.regimen import Regimen
+
+Shared = TypeVar("Shared")
 
 CAR_DOSE_STATES = ("lnp_plasma_amount", "ev_effector_blood")
 """Input states whose doses make or bring CAR-T cells."""
@@ -60,7 +62,7 @@ class Readings:
     regimen: Regimen
     rescues: pd.DataFrame
     first_infusion_day: float = 0.0
-    _shared: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray], repr=False, compare=False)
+    _shared: dict[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
     @property
     def n_patients(self) -> int:
@@ -133,7 +135,7 @@ class Readings:
         days = [self.dose_days[state] for state in CAR_DOSE_STATES if state in self.dose_days]
         return np.unique(np.concatenate(days)) if days else np.empty(0)
 
-    def shared(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    def shared(self, name: str, compute: Callable[[], Shared]) -> Shared:
         """What ``compute`` gives, computed once for all endpoints that ask for it under this name."""
         if name not in self._shared:
             self._shared[name] = compute()
@@ -175,7 +177,11 @@ def read(simulation: Simulation) -> tuple[Readings, np.ndarray]:
 
     def kept(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         whole = bool(complete.all())
-        return {name: np.asarray(array) if whole else array[complete] for name, array in values.items()}
+        # patients of one time lie side by side in memory, and so do those that are kept
+        return {
+            name: np.asarray(array) if whole else np.asarray(array).T[..., complete].T
+            for name, array in values.items()
+        }
 
     day_zero = simulation.regimen.first_infusion_day
     dose_days: dict[str, list[float]] = {}

@@ -88,29 +88,28 @@ def icans_grade(
     return max(by_ice, _CONSCIOUSNESS[consciousness], _SEIZURE[seizure], motor, _EDEMA[edema])
 
 
-def crs_grade_over_time(readings: Readings) -> np.ndarray:
-    """CRS grade of each patient at each output time, shape (n, n_times), whole numbers from 0 to 4.
+def crs_grade_of_signal(readings: Readings, signal: np.ndarray, *, anticytokine_given: bool) -> np.ndarray:
+    """CRS grade of each patient at a cytokine signal (n,), whole numbers from 0 to 4.
 
     Signs follow the cytokine signal that reaches the tissues against the patient's own thresholds: fever, hypotension,
     one pressor, several pressors. These thresholds are assumed. A sign also needs the signal to be 5 % above the patient's
-    own baseline. From the first tocilizumab on, fever is no longer required.
+    own baseline. From the first tocilizumab on, fever is no longer required. The grade never falls as the signal rises, so
+    the highest grade of a time is that of its highest signal.
     """
-    signal = readings["cytokine_signal"]
-    raised = signal > _RISE_ABOVE_BASELINE * signal[:, :1]
+    raised = signal > _RISE_ABOVE_BASELINE * readings.baseline("cytokine_signal")
 
     def beyond(name: str) -> np.ndarray:
-        return raised & (signal > readings.parameter(name)[:, None])
+        return raised & (signal > readings.parameter(name))
 
     one_pressor = beyond("crs_grade3_threshold")
     several = beyond("crs_grade4_threshold")
-    treated = readings.times[None, :] >= readings.first_rescue_day(_TOCILIZUMAB)[:, None]
     return crs_grade(
         beyond("crs_fever_threshold"),
         hypotension=beyond("crs_grade2_threshold"),
         pressors=np.where(several, 2, one_pressor.astype(np.int64)),
         vasopressin=np.zeros_like(raised),
         oxygen=np.zeros(signal.shape, dtype=np.int64),
-        anticytokine_given=treated,
+        anticytokine_given=np.full(signal.shape, anticytokine_given),
     )
 
 
@@ -186,8 +185,15 @@ def crs_grade_max(readings: Readings) -> np.ndarray:
     """
 
     def compute() -> np.ndarray:
-        treated = np.isfinite(readings.first_rescue_day(_TOCILIZUMAB))
-        return np.maximum(crs_grade_over_time(readings).max(axis=1), np.where(treated, _ANSWERED_GRADE, 0))
+        signal, first = readings["cytokine_signal"], _first_tocilizumab_day(readings)
+        grade = crs_grade_of_signal(readings, _highest_before(readings, first), anticytokine_given=False)
+        treated = np.flatnonzero(np.isfinite(first))
+        after = np.where(readings.times >= first[treated, None], signal[treated], -np.inf).max(axis=1)
+        later = np.full(readings.n_patients, -np.inf)
+        later[treated] = after
+        grade = np.maximum(grade, crs_grade_of_signal(readings, later, anticytokine_given=True))
+        grade[treated] = np.maximum(grade[treated], _ANSWERED_GRADE)
+        return grade
 
     return readings.shared("crs_grade_max", compute)
 
@@ -213,4 +219,17 @@ def crs_severe(readings: Readings) -> np.ndarray:
 @endpoint(id="tocilizumab_given", unit="1", label="Tocilizumab given", family="safety", source="wang2025")
 def tocilizumab_given(readings: Readings) -> np.ndarray:
     """1 if the patient's own course triggered at least one dose of tocilizumab, else 0."""
-    return np.isfinite(readings.first_rescue_day(_TOCILIZUMAB)).astype(float)
+    return np.isfinite(_first_tocilizumab_day(readings)).astype(float)
+
+
+def _first_tocilizumab_day(readings: Readings) -> np.ndarray:
+    return readings.shared("first_tocilizumab_day", lambda: readings.first_rescue_day(_TOCILIZUMAB))
+
+
+def _highest_before(readings: Readings, day: np.ndarray) -> np.ndarray:
+    """Highest cytokine signal before each patient's own day, shape (n,)."""
+    signal = readings["cytokine_signal"]
+    highest = signal.max(axis=1)
+    some = np.flatnonzero(np.isfinite(day))  # the days of the others never come
+    highest[some] = np.where(readings.times < day[some, None], signal[some], -np.inf).max(axis=1)
+    return highest

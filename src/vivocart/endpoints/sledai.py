@@ -65,35 +65,35 @@ def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItemRow] 
     MissingReadingError
         If the simulation ends before ``day``, or a driver or a threshold is missing.
     """
-    readings.require_day(day)
-    if table is None:
-        return readings.shared(
-            f"sledai_items/{float(day)!r}", lambda: _present(readings, day, sledai_table())
-        )
-    return _present(readings, day, table)
+    if table is not None:
+        return items_at_visits(readings, (day,), table)[:, 0].T
+    return readings.shared(
+        f"sledai_items/{float(day)!r}", lambda: items_at_visits(readings, (day,), sledai_table())[:, 0].T
+    )
 
 
-def _present(readings: Readings, day: float, entries: Sequence[SledaiItemRow]) -> np.ndarray:
-    start = max(day - WINDOW_DAYS, float(readings.times[0]))
+def items_at_visits(
+    readings: Readings, days: Sequence[float] | np.ndarray, table: Sequence[SledaiItemRow] | None = None
+) -> np.ndarray:
+    """As :func:`sledai_items` for several visits in one go, shape (n_items, n_visits, n)."""
+    entries = sledai_table() if table is None else table
+    ends = np.asarray(days, dtype=np.float64)
+    readings.require_day(float(ends.max(initial=-np.inf)))
+    starts = np.maximum(ends - WINDOW_DAYS, float(readings.times[0]))
     extremes = {
-        driver: curves.window_extremes(readings.times, _by_time(readings, driver), start, day)
+        driver: curves.windows_extremes(readings.times, readings[driver], starts, ends)
         for driver in {name for entry in entries for name in entry.driver}
     }
-    present = np.zeros((readings.n_patients, len(entries)), dtype=bool)
-    for column, entry in enumerate(entries):
+    present = np.zeros((len(entries), len(ends), readings.n_patients), dtype=bool)
+    for entry, there in zip(entries, present, strict=True):
         if entry.rule == "threshold":
             _, highest = extremes[entry.driver[0]]
-            present[:, column] = highest > readings.covariate(f"sledai_threshold_{entry.item}")
+            np.greater(highest, readings.covariate(f"sledai_threshold_{entry.item}"), out=there)
             continue
         for driver, limit in zip(entry.driver, entry.limit, strict=True):
             lowest, highest = extremes[driver]
-            present[:, column] |= highest > limit if entry.rule == "above" else lowest < limit
+            there |= highest > limit if entry.rule == "above" else lowest < limit
     return present
-
-
-def _by_time(readings: Readings, driver: str) -> np.ndarray:
-    """The driver with the values of one time side by side in memory: windows are read many times, each for all patients."""
-    return readings.shared(f"by_time/{driver}", lambda: np.asfortranarray(readings[driver]))
 
 
 def sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
@@ -104,20 +104,42 @@ def sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None
     items
         Result of :func:`sledai_items`, shape (n, n_items).
     """
-    return np.asarray(items, dtype=np.int64) @ weights(table)
+    return _weighed(np.asarray(items, dtype=bool).T, weights(table))
 
 
 def clinical_sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
     """SLEDAI-2K without anti-dsDNA and low complement, shape (n,), whole numbers."""
-    return np.asarray(items, dtype=np.int64) @ (weights(table) * ~serological(table))
+    return _weighed(np.asarray(items, dtype=bool).T, weights(table) * ~serological(table))
+
+
+def weekly_scores(readings: Readings) -> tuple[np.ndarray, np.ndarray]:
+    """SLEDAI-2K and its clinical part at :func:`weekly_visits`, each of shape (n_visits, n), whole numbers."""
+
+    def compute() -> np.ndarray:
+        present = items_at_visits(readings, weekly_visits(readings))
+        return np.stack([_weighed(present, weights()), _weighed(present, weights() * ~serological())])
+
+    scores = readings.shared("sledai_weekly", compute)
+    return scores[0], scores[1]
+
+
+def _weighed(present: np.ndarray, item_weights: np.ndarray) -> np.ndarray:
+    """Weights of the items present (n_items, ...) added up; an item at a time, which no matrix of whole numbers beats."""
+    score = np.zeros(present.shape[1:], dtype=np.int16)
+    for there, weight in zip(present, item_weights.astype(np.int16), strict=True):
+        if weight:
+            score += weight * there
+    return score.astype(np.int64)
 
 
 def _score(readings: Readings, day: float) -> np.ndarray:
-    return sledai_score(sledai_items(readings, day))
+    return readings.shared(f"sledai/{float(day)!r}", lambda: sledai_score(sledai_items(readings, day)))
 
 
-def _baseline(readings: Readings) -> np.ndarray:
-    return sledai_items(readings, float(readings.times[0]))
+def _clinical_score(readings: Readings, day: float) -> np.ndarray:
+    return readings.shared(
+        f"clinical_sledai/{float(day)!r}", lambda: clinical_sledai_score(sledai_items(readings, day))
+    )
 
 
 @endpoint(
@@ -125,7 +147,7 @@ def _baseline(readings: Readings) -> np.ndarray:
 )
 def sledai_baseline(readings: Readings) -> np.ndarray:
     """SLEDAI-2K at the start of the simulation: the weights of the items present, added up."""
-    return sledai_score(_baseline(readings))
+    return _score(readings, float(readings.times[0]))
 
 
 @endpoint(
@@ -137,7 +159,7 @@ def sledai_baseline(readings: Readings) -> np.ndarray:
 )
 def clinical_sledai_baseline(readings: Readings) -> np.ndarray:
     """SLEDAI-2K at the start of the simulation without anti-dsDNA and low complement."""
-    return clinical_sledai_score(_baseline(readings))
+    return _clinical_score(readings, float(readings.times[0]))
 
 
 @endpoint(
@@ -166,7 +188,7 @@ def sledai(readings: Readings, day: float) -> np.ndarray:
 )
 def clinical_sledai(readings: Readings, day: float) -> np.ndarray:
     """SLEDAI-2K at the visit without anti-dsDNA and low complement."""
-    return clinical_sledai_score(sledai_items(readings, day))
+    return _clinical_score(readings, day)
 
 
 @endpoint(

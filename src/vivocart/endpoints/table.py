@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import pandas as pd
 
-from vivocart.endpoints.readings import MissingReadingError, read
-from vivocart.endpoints.registry import find_endpoint, known_endpoints
+from vivocart.endpoints.readings import MissingReadingError, Readings, read
+from vivocart.endpoints.registry import Endpoint, find_endpoint, known_endpoints
 
 if TYPE_CHECKING:
     from vivocart.simulation.result import Simulation
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointColumns:
+    """Endpoints of a simulation as one array, for who has no use for a table.
+
+    Parameters
+    ----------
+    entries
+        The endpoints, one a row of ``values``.
+    values
+        Shape (n_endpoints, n): missing and infinite as in :func:`endpoints`.
+    complete
+        Shape (n,), Boolean: patients simulated to the end.
+    left_out
+        Endpoints that the simulation cannot answer, with the reason.
+    """
+
+    entries: tuple[Endpoint, ...]
+    values: np.ndarray
+    complete: np.ndarray
+    left_out: Mapping[str, str]
 
 
 def endpoints(simulation: Simulation, ids: Iterable[str] | None = None) -> pd.DataFrame:
@@ -27,7 +52,7 @@ def endpoints(simulation: Simulation, ids: Iterable[str] | None = None) -> pd.Da
     simulation
         Result of ``simulate``.
     ids
-        Which endpoints; None for all that the simulation can answer.
+        Which endpoints; None for all that the simulation can answer. No other costs anything.
 
     Returns
     -------
@@ -43,36 +68,47 @@ def endpoints(simulation: Simulation, ids: Iterable[str] | None = None) -> pd.Da
     InputError
         If an endpoint was asked for by id and the simulation is too short for it or did not keep what it reads.
     """
-    asked = [find_endpoint(id) for id in ids] if ids is not None else list(known_endpoints().values())
     readings, complete = read(simulation)
-    columns: dict[str, np.ndarray] = {}
+    found = endpoint_columns(readings, complete, ids)
+    names = [entry.id for entry in found.entries]
+    index = pd.Index(np.asarray(simulation.data["patient"].values), name="patient")
+    table = pd.DataFrame(found.values.T, index=index, columns=names)
+    table.attrs["units"] = {entry.id: entry.unit for entry in found.entries}
+    table.attrs["labels"] = {entry.id: entry.label for entry in found.entries}
+    table.attrs["families"] = {entry.id: entry.family for entry in found.entries}
+    table.attrs["n_failed"] = int((~complete).sum())
+    missing = np.isnan(found.values[:, complete]).sum(axis=1)
+    table.attrs["not_applicable"] = dict(zip(names, missing.tolist(), strict=True))
+    table.attrs["not_reached"] = dict(zip(names, np.isinf(found.values).sum(axis=1).tolist(), strict=True))
+    table.attrs["left_out"] = dict(found.left_out)
+    return table
+
+
+def endpoint_columns(
+    readings: Readings, complete: np.ndarray, ids: Iterable[str] | None = None
+) -> EndpointColumns:
+    """Endpoints from what :func:`vivocart.endpoints.readings.read` returns; ``ids`` and errors as in :func:`endpoints`."""
+    asked = [find_endpoint(id) for id in ids] if ids is not None else list(known_endpoints().values())
+    entries: list[Endpoint] = []
+    columns: list[np.ndarray] = []
     left_out: dict[str, str] = {}
     for entry in asked:
         try:
-            values = np.asarray(entry.compute(readings), dtype=np.float64)
+            column = np.asarray(entry.compute(readings), dtype=np.float64)
         except MissingReadingError as error:
             if ids is not None:
                 raise MissingReadingError(
                     error.problem, where=f"endpoint '{entry.id}'", mend=error.mend
                 ) from None
             left_out[entry.id] = error.problem
-            continue
-        column = np.full(len(complete), np.nan)
-        column[complete] = values
-        columns[entry.id] = column
-    index = pd.Index(np.asarray(simulation.data["patient"].values), name="patient")
-    table = pd.DataFrame(columns, index=index)
-    kept = [entry for entry in asked if entry.id in columns]
-    table.attrs["units"] = {entry.id: entry.unit for entry in kept}
-    table.attrs["labels"] = {entry.id: entry.label for entry in kept}
-    table.attrs["families"] = {entry.id: entry.family for entry in kept}
-    table.attrs["n_failed"] = int((~complete).sum())
-    table.attrs["not_applicable"] = {
-        id: int(np.isnan(column[complete]).sum()) for id, column in columns.items()
-    }
-    table.attrs["not_reached"] = {id: int(np.isinf(column).sum()) for id, column in columns.items()}
-    table.attrs["left_out"] = left_out
-    return table
+        else:
+            entries.append(entry)
+            columns.append(column)
+    values = np.full((len(columns), len(complete)), np.nan)
+    values[:, complete] = np.stack(columns) if columns else np.empty((0, int(complete.sum())))
+    return EndpointColumns(
+        entries=tuple(entries), values=values, complete=complete, left_out=MappingProxyType(left_out)
+    )
 
 
 def quantiles(values: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from vivocart.endpoints.readings import Readings
 from vivocart.endpoints.registry import endpoint
-from vivocart.endpoints.sledai import clinical_sledai_score, sledai_items, sledai_score, weekly_visits
+from vivocart.endpoints.sledai import sledai_baseline, weekly_scores, weekly_visits
 
 
 @endpoint(
@@ -20,8 +18,8 @@ from vivocart.endpoints.sledai import clinical_sledai_score, sledai_items, sleda
 )
 def days_to_sledai_fall_4(readings: Readings) -> np.ndarray:
     """Day of the first weekly visit at which SLEDAI-2K is at least 4 below baseline; infinite if at none."""
-    baseline = sledai_score(sledai_items(readings, float(readings.times[0])))
-    return _first_visit(readings, lambda items: sledai_score(items) <= baseline - 4)
+    scores, _ = weekly_scores(readings)
+    return _first_visit(readings, scores <= sledai_baseline(readings) - 4)
 
 
 @endpoint(
@@ -33,7 +31,8 @@ def days_to_sledai_fall_4(readings: Readings) -> np.ndarray:
 )
 def days_to_clinical_sledai_zero(readings: Readings) -> np.ndarray:
     """Day of the first weekly visit at which no item but anti-dsDNA and low complement counts; infinite if at none."""
-    return _first_visit(readings, lambda items: clinical_sledai_score(items) == 0)
+    _, clinical = weekly_scores(readings)
+    return _first_visit(readings, clinical == 0)
 
 
 def kaplan_meier(time_days: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,8 +58,8 @@ def kaplan_meier(time_days: np.ndarray, observed: np.ndarray) -> tuple[np.ndarra
     return event_times, np.cumprod(1.0 - events / np.maximum(at_risk, 1))
 
 
-def _first_visit(readings: Readings, reached: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    day = np.full(readings.n_patients, np.inf)
-    for visit in weekly_visits(readings)[::-1]:
-        day = np.where(reached(sledai_items(readings, float(visit))), visit, day)
-    return day
+def _first_visit(readings: Readings, reached: np.ndarray) -> np.ndarray:
+    """Day of the first weekly visit at which a condition (n_visits, n) holds, shape (n,); infinite if at none."""
+    if len(reached) == 0:
+        return np.full(readings.n_patients, np.inf)
+    return np.where(reached.any(axis=0), weekly_visits(readings)[np.argmax(reached, axis=0)], np.inf)
