@@ -92,7 +92,7 @@ def items_at_visits(
             continue
         for driver, limit in zip(entry.driver, entry.limit, strict=True):
             lowest, highest = extremes[driver]
-            there |= highest > limit if entry.rule == "above" else lowest < limit
+            np.logical_or(there, highest > limit if entry.rule == "above" else lowest < limit, out=there)
     return present
 
 
