@@ -19,6 +19,7 @@ from vivocart.cli.model import model
 from vivocart.cli.options import examples
 from vivocart.cli.run import run as run_scenario
 from vivocart.cli.sensitivity import sensitivity
+from vivocart.cli.serve import serve
 from vivocart.cli.simulate import simulate
 from vivocart.cli.trial import trial
 from vivocart.ground.errors import VivocartError
@@ -68,7 +69,7 @@ def cli(context: click.Context, *, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for _command in (trial, simulate, compare, run_scenario, sensitivity, model, evidence, doctor, completion):
+for _command in (trial, simulate, compare, run_scenario, sensitivity, serve, model, evidence, doctor, completion):
     cli.add_command(_command)
 
 

@@ -1,0 +1,52 @@
+"""Tables of patients and models that a user brings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from vivocart.web.state import state_of
+
+router = APIRouter(prefix="/api/v1/uploads", tags=["uploads"])
+
+UploadId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+
+
+def _body(media_type: str, text: str) -> dict[str, Any]:
+    """How the OpenAPI description says that a body is plain text."""
+    schema = {"type": "string", "description": text}
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+
+
+@router.post(
+    "/patients", status_code=201, openapi_extra=_body("text/csv", "A row a patient; columns as in docs")
+)
+async def add_patients(request: Request) -> dict[str, Any]:
+    """Keep a table of patients (CSV); explorations may then name its id instead of a type of patient."""
+    state, text = state_of(request), await request.body()
+    found, _ = await state.solver.run(lambda _threads: state.uploads.add_patients(text))
+    return found
+
+
+@router.post("/model", status_code=201, openapi_extra=_body("text/plain", "SBML or Antimony"))
+async def add_model(request: Request) -> dict[str, Any]:
+    """Read a model (SBML or Antimony) and say what is in it and what is wrong with it; nothing of it is executed."""
+    state, text = state_of(request), await request.body()
+    found, _ = await state.solver.run(lambda _threads: state.uploads.add_model(text))
+    return found
+
+
+@router.get("")
+def uploads(request: Request) -> list[dict[str, Any]]:
+    """What was uploaded, the newest last."""
+    return state_of(request).uploads.all()
+
+
+@router.delete("/{upload_id}", status_code=204)
+def remove(request: Request, upload_id: UploadId) -> Response:
+    """Remove an upload from the work folder."""
+    state = state_of(request)
+    state.uploads.remove(upload_id)
+    state.solver.forget()
+    return Response(status_code=204)
