@@ -125,3 +125,24 @@ def test_a_missing_interval_is_asked_for(tmp_path: Path):
     path.write_text(TEXT[:start] + TEXT[end:])
     with pytest.raises(InputError, match=r"arms\[0\]\.interval_days: missing"):
         load_study(path)
+
+
+def test_a_taper_is_read_from_the_file(tmp_path: Path):
+    rule = load_study("hn2301_taper").taper
+    assert rule is not None and rule.kind == "assumed"
+    taper = rule.as_taper()
+    assert (taper.from_day, taper.every_days, taper.step_mg_per_day, taper.to_mg_per_day) == (28, 7, 2.5, 5)
+    assert (taper.observable, taper.below, taper.step_up_mg_per_day) == ("tissue_inflammation", 0.8, 5)
+    assert load_study("hn2301").taper is None
+    text = (resources.files("vivocart.trials") / "studies" / "hn2301_taper.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.yaml"
+    for old, new, part in (
+        ("drug: prednisone", "drug: aspirin", "prednisone"),
+        ("while: {observable: tissue_inflammation, below: 0.8}\n", "", "while"),
+        ("every_days: 7", "every_days: 0", "every_days"),
+        ("from_day: 28", "from_day: soon", "from_day"),
+    ):
+        assert old in text
+        path.write_text(text.replace(f"  {old}" if new == "" else old, new))
+        with pytest.raises(InputError, match=part):
+            load_study(path)

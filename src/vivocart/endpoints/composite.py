@@ -1,7 +1,8 @@
 """SRI-4, BICLA, DORIS remission and LLDAS as pure functions of what an assessor records.
 
-The simulation has no BILAG grades, physician's global assessment (PGA) or prednisone dose, so these are no endpoints of
-it; trials that record them call these functions. Everything is vectorized over patients.
+The simulation has no BILAG grades or physician's global assessment (PGA), so these are no endpoints of it; trials that
+record them call these functions, and :mod:`vivocart.endpoints.steroid` has what is left of DORIS and LLDAS without them.
+Everything is vectorized over patients.
 """
 
 from __future__ import annotations

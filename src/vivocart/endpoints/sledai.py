@@ -258,7 +258,8 @@ def sledai_zero(readings: Readings, day: float) -> np.ndarray:
 def clinical_sledai_zero(readings: Readings, day: float) -> np.ndarray:
     """1 if no item but anti-dsDNA and low complement counts at the visit, else 0.
 
-    The other parts of DORIS remission (physician's global assessment, prednisone) are not simulated.
+    Of the other parts of DORIS remission, prednisone stands in ``doris_without_pga``; the physician's global assessment is
+    not simulated.
     """
     return (clinical_sledai(readings, day) == 0).astype(float)
 

@@ -44,6 +44,7 @@ _FAMILIES = {
     "complement": "Complement",
     "renal": "Kidney",
     "sledai": "Disease activity (SLEDAI-2K)",
+    "steroid": "Prednisone",
     "safety": "Safety",
     "time_to_event": "Time to event",
 }

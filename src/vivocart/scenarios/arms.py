@@ -21,6 +21,7 @@ from vivocart.simulation.bands import BandCounts, count_bands, quantile_bands
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.result import Simulation
 from vivocart.simulation.run import simulate
+from vivocart.simulation.taper import Taper
 from vivocart.therapies.regimen import Regimen
 
 CHUNK = 1024
@@ -46,6 +47,7 @@ class Setting:
     observations: tuple[Observation, ...]
     threads: int | None
     on_message: Callable[[str], None] | None
+    taper: Taper | None = None
 
     def simulate(
         self, regimen: Regimen, patients: VirtualPopulation, *, observables: Sequence[str] | None = None
@@ -58,6 +60,7 @@ class Setting:
             days=self.days + regimen.first_infusion_day,
             observables=observables,
             rescue=self.rescue,
+            taper=self.taper,
             threads=self.threads,
             on_message=self.on_message,
         )

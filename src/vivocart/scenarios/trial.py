@@ -88,6 +88,7 @@ def run_trial(
         visits_days=known.visits_days,
         criteria=known.entry,
         rescue=known.rescues,
+        taper=known.taper.as_taper() if known.taper else None,
         observations=tuple(_published(known)),
         threads=threads,
         on_message=on_message,

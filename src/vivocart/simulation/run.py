@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -122,7 +123,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         regimen=regimen,
         failures=failures,
         rescues=_rescues(solution, patients, rescue),
-        provenance=_provenance(model, regimen, patients, days, rescue, relative_tolerance),
+        provenance=_provenance(model, regimen, patients, days, rescue, taper, relative_tolerance),
     )
 
 
@@ -291,6 +292,7 @@ def _provenance(
     patients: VirtualPopulation,
     days: float,
     rescue: Sequence[Rescue],
+    taper: Taper | None,
     relative_tolerance: float,
 ) -> Provenance:
     return Provenance(
@@ -302,7 +304,8 @@ def _provenance(
             "n_patients": len(patients),
             "rescue": [rule.product for rule in rescue],
             "relative_tolerance": relative_tolerance,
-        },
+        }
+        | ({"taper": dataclasses.asdict(taper)} if taper else {}),
         record_ids=regimen.record_ids,
         parameter_ids=tuple(model.system.parameter_ids),
         versions=current_versions(),

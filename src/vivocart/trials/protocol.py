@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import resources
@@ -15,6 +16,7 @@ from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.ground.tables import Document, read_document
 from vivocart.patients.criteria import Criterion, EntryCriteria
 from vivocart.simulation.rescue import Rescue
+from vivocart.simulation.taper import TAPERED_DRUGS, Taper
 from vivocart.therapies.product import Number, find_product
 from vivocart.therapies.regimen import Regimen
 
@@ -137,6 +139,53 @@ class RescueRule(Document):
 
 
 @final
+class TaperCondition(Document):
+    """What a review asks before a step down: that ``observable`` is ``below`` a number."""
+
+    observable: str
+    below: Number
+
+
+@final
+class TaperRule(Document):
+    """Reviews of a daily dose from ``from_day`` on: a step down if what ``while`` asks holds, else none or a step up."""
+
+    drug: str
+    from_day: Number = Field(ge=0)
+    step_mg_per_day: Number = Field(gt=0)
+    every_days: Number = Field(ge=1)
+    to_mg_per_day: Number = Field(ge=0)
+    condition: TaperCondition | None = Field(default=None, alias="while")
+    step_up_mg_per_day: Number = Field(default=0.0, ge=0)
+    kind: Literal["measured", "estimated", "assumed", "scenario"]
+    records: tuple[str, ...] = ()
+    note: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.drug not in TAPERED_DRUGS:
+            raise ValueError(f"no daily dose of '{self.drug}': use {', '.join(TAPERED_DRUGS)}")
+        if self.step_up_mg_per_day and self.condition is None:
+            raise ValueError("step_up_mg_per_day needs a condition: add while")
+        if self.kind in ("measured", "estimated") and not self.records:
+            raise ValueError(f"{self.kind} without a record: add records, or call it assumed")
+        return self
+
+    def as_taper(self) -> Taper:
+        """The rule as a simulation takes it."""
+        return Taper(
+            drug=self.drug,
+            from_day=self.from_day,
+            step_mg_per_day=self.step_mg_per_day,
+            every_days=self.every_days,
+            to_mg_per_day=self.to_mg_per_day,
+            step_up_mg_per_day=self.step_up_mg_per_day,
+            observable=self.condition.observable if self.condition else None,
+            below=self.condition.below if self.condition else math.inf,
+        )
+
+
+@final
 class Study(Document):
     """A published study, with what was read of its protocol and what is assumed in its place."""
 
@@ -151,6 +200,7 @@ class Study(Document):
     arms: tuple[Arm, ...] = Field(min_length=1)
     entry_criteria: tuple[Criterion, ...] = ()
     rescue: tuple[RescueRule, ...] = ()
+    taper: TaperRule | None = None
     disclaimers: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 
@@ -196,7 +246,8 @@ class Study(Document):
     @property
     def record_ids(self) -> tuple[str, ...]:
         """Records that the study and its rules rest on, sorted."""
-        found = {*self.records, *(record for rule in self.rescue for record in rule.records)}
+        rules = (*self.rescue, *((self.taper,) if self.taper else ()))
+        found = {*self.records, *(record for rule in rules for record in rule.records)}
         return tuple(sorted(found | set(self.interval.records if self.interval else ())))
 
     def arm(self, arm_id: str) -> Arm:
