@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from vivocart.endpoints.b_cells import DEPLETED_PER_UL
-from vivocart.endpoints.readings import MissingReadingError, Readings
+from vivocart.endpoints.readings import MissingReadingError, Readings, read
 from vivocart.endpoints.registry import Endpoint, known_endpoints
 from vivocart.endpoints.safety import crs_grade_max
-from vivocart.endpoints.sledai import sledai_items, sledai_score, sledai_table
+from vivocart.endpoints.sledai import items_at_visits, sledai_score, sledai_table
 from vivocart.ground.errors import InputError, SimulationError
 from vivocart.ground.provenance import Provenance, join
 from vivocart.model.load import load_model
@@ -259,7 +259,7 @@ def run_simulation(
 class ArmParts:
     """What is read of one chunk of patients.
 
-    ``present`` is (n_item_days, n, 24): the SLEDAI-2K items that count; ``grades`` (n,) the highest CRS grade; the others
+    ``present`` is (24, n_item_days, n): the SLEDAI-2K items that count; ``grades`` (n,) the highest CRS grade; the others
     as in :class:`ArmAnswer`.
     """
 
@@ -280,7 +280,7 @@ def read_parts(readings: Readings, *, days: float, n_failed: int) -> ArmParts:
     """Items, endpoints and CRS grades of the patients who were read."""
     values, left_out = _endpoint_values(readings)
     return ArmParts(
-        present=np.stack([sledai_items(readings, float(day)) for day in item_days(days)]),
+        present=items_at_visits(readings, item_days(days)),
         values=values,
         left_out=left_out,
         grades=crs_grade_max(readings),
@@ -307,14 +307,17 @@ def arm_answer(
     """
     if len(parts.grades) == 0:
         raise SimulationError(f"no patient of '{arm.label}' could be simulated to the end")
-    scores = np.stack([sledai_score(items) for items in parts.present]).astype(np.float64)
+    visits = range(parts.present.shape[1])
+    scores = np.stack([sledai_score(parts.present[:, visit].T) for visit in visits]).astype(np.float64)
     return ArmAnswer(
         label=arm.label,
         regimen=arm.regimen,
         times=times,
         bands={**bands, SLEDAI: ranked(scores)},
         item_days=item_days(days),
-        items={row.item: parts.present[:, :, place].mean(axis=1) for place, row in enumerate(sledai_table())},
+        items={
+            row.item: shares for row, shares in zip(sledai_table(), parts.present.mean(axis=2), strict=True)
+        },
         crs={
             name: float((parts.grades >= grade).mean())
             for grade, name in enumerate(("any", "grade2", "grade3", "grade4"), start=1)
@@ -330,7 +333,7 @@ def arm_answer(
 def _arm(asked: Asked, arm: Arm, patients: VirtualPopulation, threads: int | None) -> ArmAnswer:
     times = output_days(arm.regimen, asked.days)
     simulation = run_simulation(asked, arm, patients, times_days=times, threads=threads)
-    readings, complete = lean_readings(simulation)
+    readings, complete = read(simulation)
     parts = read_parts(readings, days=asked.days, n_failed=int((~complete).sum()))
     charted = explorer_settings().charted
     rows = ranked(np.concatenate([readings[name].T for name in charted]))  # (5, n_charted * n_times)
@@ -338,34 +341,6 @@ def _arm(asked: Asked, arm: Arm, patients: VirtualPopulation, threads: int | Non
     return arm_answer(
         arm, parts, days=asked.days, times=readings.times, bands=bands, provenance=simulation.provenance
     )
-
-
-def lean_readings(simulation: Simulation) -> tuple[Readings, np.ndarray]:
-    """As :func:`vivocart.endpoints.readings.read`, without a second look at every value: a failed patient ends missing."""
-    arrays = {str(name): simulation.data[name].values for name in simulation.data.data_vars}  # (n, n_times)
-    # what fails is missing from then on to the end
-    complete = np.logical_and.reduce([np.isfinite(values[:, -1]) for values in arrays.values()])
-    whole = bool(complete.all())
-
-    def kept(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {name: array if whole else array[complete] for name, array in values.items()}
-
-    patients, day_zero = simulation.patients, simulation.regimen.first_infusion_day
-    dose_days: dict[str, list[float]] = {}
-    for dose in simulation.regimen.doses(np.ones(1)):
-        dose_days.setdefault(dose.state, []).append(dose.time_days - day_zero)
-    readings = Readings(
-        patients=patients.ids if whole else patients.ids[complete],
-        times=simulation.times_days - day_zero,
-        trajectories=kept(arrays),
-        covariates=kept(patients.covariates),
-        parameters=kept(patients.parameters),
-        dose_days={state: np.unique(days) for state, days in dose_days.items()},
-        regimen=simulation.regimen,
-        rescues=simulation.rescues,
-        first_infusion_day=day_zero,
-    )
-    return readings, complete
 
 
 @functools.cache

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from vivocart.endpoints.safety import crs_grade_max, crs_grade_over_time
-from vivocart.endpoints.sledai import sledai_items, sledai_table
+from vivocart.endpoints.readings import read
+from vivocart.endpoints.safety import crs_grade_max, crs_grade_of_signal
+from vivocart.endpoints.sledai import items_at_visits, sledai_table
 from vivocart.ground.errors import InputError, SimulationError
 from vivocart.ground.provenance import Provenance
 from vivocart.model.load import load_model
@@ -19,7 +20,6 @@ from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.explore import (
     Asked,
     explorer_population,
-    lean_readings,
     needed_observables,
     run_simulation,
 )
@@ -86,16 +86,16 @@ def explore_patient(asked: Asked, patient: int) -> PatientView:
     times = _thinned(output_times(days, days=asked.days + start), days)
     observables = tuple(dict.fromkeys([*needed_observables(), "car_t_blood", "igg", "upcr"]))
     simulation = run_simulation(asked, arm, one, times_days=times, observables=observables)
-    readings, complete = lean_readings(simulation)
+    readings, complete = read(simulation)
     if not complete.all():
         failed = simulation.failures.iloc[0]
         raise SimulationError(
             f"patient {patient} failed at day {failed['time_days']:.4g}: {failed['reason']}"
         )
     item_days = np.array([day for day in explorer_settings().item_days if day <= asked.days])
-    present = np.stack([sledai_items(readings, float(day))[0] for day in item_days])  # (n_days, 24)
+    present = items_at_visits(readings, item_days)[:, :, 0].T  # (n_days, 24)
     table = sledai_table()
-    grades = crs_grade_over_time(readings)[0]
+    grades = crs_grade_of_signal(readings, readings["cytokine_signal"][0], anticytokine_given=False)
     given = simulation.rescues
     events = [
         (float(when) - start, f"{product} given by the protocol's rule")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from vivocart.endpoints.readings import read
 from vivocart.ground.provenance import Provenance, join
 from vivocart.scenarios.explore import (
     Answer,
@@ -16,7 +17,6 @@ from vivocart.scenarios.explore import (
     Asked,
     arm_answer,
     explorer_population,
-    lean_readings,
     output_days,
     read_parts,
     run_simulation,
@@ -62,7 +62,7 @@ def _arm(asked: Asked, arm: Arm, tick: Callable[[int], None]) -> ArmAnswer:
         part = dataclasses.replace(asked, first=first, n_patients=min(CHUNK, asked.n_patients - first))
         simulation = run_simulation(part, arm, explorer_population(part), times_days=times)
         counts = count_bands(simulation.data, charted, before=counts)
-        readings, complete = lean_readings(simulation)
+        readings, complete = read(simulation)
         parts.append(read_parts(readings, days=asked.days, n_failed=int((~complete).sum())))
         provenances.append(simulation.provenance)
         tick(part.n_patients)
@@ -80,7 +80,7 @@ def _arm(asked: Asked, arm: Arm, tick: Callable[[int], None]) -> ArmAnswer:
 
 def _joined(parts: Sequence[ArmParts]) -> ArmParts:
     return ArmParts(
-        present=np.concatenate([part.present for part in parts], axis=1),
+        present=np.concatenate([part.present for part in parts], axis=2),
         values={name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values},
         left_out=parts[0].left_out,
         grades=np.concatenate([part.grades for part in parts]),
