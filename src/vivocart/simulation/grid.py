@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 _HOUR = 1.0 / 24.0
 _FINE_DAYS = 14.0  # how long after the last infusion counts and cytokines still move within a day
 _DAILY_UNTIL_DAYS = 120.0
+_COARSE_FINE_DAYS = 10.0
+_COARSE_DAILY_UNTIL_DAYS = 30.0
 
 
 def output_times(infusion_days: Iterable[float], *, days: float) -> np.ndarray:
@@ -29,6 +32,11 @@ def output_times(infusion_days: Iterable[float], *, days: float) -> np.ndarray:
     numpy.ndarray
         Ascending days from 0 to ``days``, without repeats.
     """
+    return _output_times(tuple(infusion_days), days).copy()
+
+
+@functools.lru_cache(maxsize=64)
+def _output_times(infusion_days: tuple[float, ...], days: float) -> np.ndarray:
     starts = sorted(set(infusion_days))
     after = np.concatenate([np.arange(0, 24) * _HOUR, np.arange(24, 73, 2) * _HOUR])
     parts = [
@@ -39,5 +47,27 @@ def output_times(infusion_days: Iterable[float], *, days: float) -> np.ndarray:
     for start in starts:
         parts.append(start + after)
         parts.append(np.arange(start, start + _FINE_DAYS, 6 * _HOUR))
+    times = np.concatenate(parts)
+    return np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))
+
+
+def coarse_output_times(infusion_days: Iterable[float], *, days: float) -> np.ndarray:
+    """Fewer output times than :func:`output_times`, all but a few of them among its own: what a fit reads.
+
+    Hourly for half a day after each infusion, every two hours to one day, every six or twelve hours to three days, twice a
+    day until ten days after the last infusion, daily to day 30 and every three days beyond.
+
+    Parameters and result as in :func:`output_times`.
+    """
+    starts = sorted(set(infusion_days))
+    hours = np.concatenate([np.arange(0, 12), np.arange(12, 24, 2), [24, 30, 36, 48, 60, 72]]) * _HOUR
+    parts = [
+        np.array([0.0, days]),
+        np.arange(0.0, min(days, _COARSE_DAILY_UNTIL_DAYS), 1.0),
+        np.arange(0.0, days, 3.0),
+        *(start + hours for start in starts),
+    ]
+    if starts:
+        parts.append(np.arange(starts[0], starts[-1] + _COARSE_FINE_DAYS, 0.5))
     times = np.concatenate(parts)
     return np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))

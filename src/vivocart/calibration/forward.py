@@ -1,0 +1,373 @@
+"""Patients of a study's cohorts, from standard normal numbers to the measures that published rows read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, final
+
+import numpy as np
+import pandas as pd
+
+from vivocart.calibration.design import StudyDesign
+from vivocart.calibration.observations import Observation
+from vivocart.endpoints.readings import Readings
+from vivocart.endpoints.registry import find_endpoint
+from vivocart.model.load import Model
+from vivocart.patients.draws import spread_multipliers, typical_values
+from vivocart.patients.numbers import PatientNumbers, patient_numbers
+from vivocart.simulation.batch import BatchPlan, BatchResult, plan_batch, run_batch
+from vivocart.simulation.grid import coarse_output_times
+from vivocart.therapies.course import DoseRow
+from vivocart.therapies.regimen import Regimen
+
+FIT_TOLERANCE = 1e-4
+"""Relative tolerance of the solver in a fit: its error is far below any reading error."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patients:
+    """Patients to simulate, as numbers.
+
+    Parameters
+    ----------
+    typical, spread
+        Standard normal numbers of each population, shapes (n_populations, n_uncertain) and (n_populations, n_varying).
+    scenario
+        Place of each population's scenario among the study's, shape (n_populations,).
+    population, position
+        For each patient its population and its place in a cohort, shape (n,).
+    eta, numbers
+        For each patient the standard normal numbers of its parameters and of its covariates, shapes (n, n_varying) and
+        (n, n_covariates).
+    """
+
+    typical: np.ndarray
+    spread: np.ndarray
+    scenario: np.ndarray
+    population: np.ndarray
+    position: np.ndarray
+    eta: np.ndarray
+    numbers: np.ndarray
+
+
+class Forward(Protocol):
+    """What a fit needs of a model of one study: this protocol lets a closed form stand in for the real one."""
+
+    @property
+    def n_uncertain(self) -> int:
+        """Uncertain typical values."""
+        ...
+
+    @property
+    def n_varying(self) -> int:
+        """Parameters that vary between patients."""
+        ...
+
+    @property
+    def n_covariates(self) -> int:
+        """Standard normal numbers behind a patient's covariates."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what :meth:`measure` gives: :func:`column_of` of each row and its condition."""
+        ...
+
+    def accepted(self, numbers: np.ndarray) -> np.ndarray:
+        """Whom the entry criteria take, shape (n,), from covariate numbers of shape (n, n_covariates)."""
+        ...
+
+    def measure(self, patients: Patients, threads: int | None) -> np.ndarray:
+        """Every column in every patient, shape (n, n_columns); missing in a patient that failed."""
+        ...
+
+
+def column_of(model: Model | None, observation: Observation) -> str:
+    """Name of the column that a row reads: the endpoint, or the observable with its day."""
+    is_observable = model is not None and observation.measure in model.observables
+    if is_observable and observation.time_days is not None:
+        return f"{observation.measure}@{observation.time_days:g}"
+    return observation.measure
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """Arms that differ in dose only under one scenario, so that one solve serves them."""
+
+    scenario: int
+    regimens: Mapping[int, Regimen]  # by arm
+    times_days: np.ndarray
+    plan: BatchPlan
+
+    @property
+    def regimen(self) -> Regimen:
+        return next(iter(self.regimens.values()))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelForward:
+    """The model itself as a :class:`Forward`; made by :func:`model_forward`."""
+
+    design: StudyDesign
+    who: PatientNumbers
+    columns: tuple[str, ...]
+    readers: tuple[Callable[[Readings], np.ndarray], ...]
+    groups: tuple[_Group, ...]
+    arm_of_position: np.ndarray
+    relative_tolerance: float = FIT_TOLERANCE
+
+    @property
+    def n_uncertain(self) -> int:
+        """Uncertain typical values."""
+        return len(self.who.uncertain)
+
+    @property
+    def n_varying(self) -> int:
+        """Parameters that vary between patients."""
+        return len(self.who.varying)
+
+    @property
+    def n_covariates(self) -> int:
+        """Standard normal numbers behind a patient's covariates."""
+        return len(self.who.covariate_names)
+
+    def accepted(self, numbers: np.ndarray) -> np.ndarray:
+        """As in :class:`Forward`."""
+        return self.who.accepted(numbers, self.design.criteria)
+
+    def measure(self, patients: Patients, threads: int | None) -> np.ndarray:
+        """As in :class:`Forward`."""
+        rows = self.who.model.parameters
+        typical = {
+            name: typical_values(rows[name], patients.typical[:, place])[patients.population]
+            for place, name in enumerate(self.who.uncertain)
+        }
+        multipliers = spread_multipliers(patients.spread)
+        spread = {
+            name: multipliers[patients.population, place] for place, name in enumerate(self.who.varying)
+        }
+        covariates = self.who.covariates(patients.numbers)
+        parameters = self.who.parameters(covariates, patients.eta, typical, spread)
+        scenario = patients.scenario[patients.population]
+        arm = self.arm_of_position[patients.position]
+        values = np.full((len(arm), len(self.columns)), np.nan)
+        for group in self.groups:
+            chosen = np.flatnonzero((scenario == group.scenario) & np.isin(arm, list(group.regimens)))
+            if len(chosen):
+                part = _Part(
+                    arm=arm[chosen],
+                    covariates={name: array[chosen] for name, array in covariates.items()},
+                    parameters={name: array[chosen] for name, array in parameters.items()},
+                )
+                values[chosen] = self._measured(group, part, threads)
+        return values
+
+    def _measured(self, group: _Group, part: _Part, threads: int | None) -> np.ndarray:
+        matrix = self.who.matrix(part.parameters, len(part.arm), group.regimen.parameter_overrides)
+        weight = matrix[:, self.who.model.system.parameter_ids.index("body_weight")]
+        result = run_batch(
+            group.plan,
+            matrix,
+            _doses(group, part.arm, weight),
+            times_days=group.times_days,
+            relative_tolerance=self.relative_tolerance,
+            threads=threads,
+        )
+        whole = ~result.failed & np.isfinite(result.values[:, -1, :]).all(axis=1)
+        values = np.full((len(part.arm), len(self.columns)), np.nan)
+        if whole.any():
+            readings = _readings(group, result, part, whole)
+            for place, read in enumerate(self.readers):
+                values[whole, place] = read(readings)
+        return values
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    arm: np.ndarray
+    covariates: Mapping[str, np.ndarray]
+    parameters: Mapping[str, np.ndarray]
+
+
+def _doses(group: _Group, arm: np.ndarray, weight_kg: np.ndarray) -> list[DoseRow]:
+    """Administrations of the group with each patient's own amount."""
+    by_arm = {which: regimen.doses(weight_kg) for which, regimen in group.regimens.items()}
+    rows: list[DoseRow] = []
+    for place, first in enumerate(next(iter(by_arm.values()))):
+        amount = np.zeros(len(arm))
+        for which, doses in by_arm.items():
+            amount = np.where(arm == which, doses[place].amount, amount)
+        rows.append(
+            DoseRow(
+                time_days=first.time_days,
+                duration_days=first.duration_days,
+                state=first.state,
+                amount=amount,
+                product_id=first.product_id,
+            )
+        )
+    return rows
+
+
+def _readings(group: _Group, result: BatchResult, part: _Part, whole: np.ndarray) -> Readings:
+    day_zero = group.regimen.first_infusion_day
+    every = bool(whole.all())
+
+    def kept(array: np.ndarray) -> np.ndarray:
+        return array if every else array[whole]
+
+    who, which, count = np.nonzero(np.isfinite(kept(result.rescue_days)))
+    products = np.array([rule.product for rule in group.plan.rescue] or [""], dtype=object)
+    rescues = pd.DataFrame(
+        {"patient": who, "time_days": kept(result.rescue_days)[who, which, count], "product": products[which]}
+    )
+    dose_days: dict[str, list[float]] = {}
+    for dose in group.regimen.doses(np.ones(1)):
+        dose_days.setdefault(dose.state, []).append(dose.time_days - day_zero)
+    values = kept(result.values)
+    return Readings(
+        patients=np.arange(len(values)),
+        times=group.times_days - day_zero,
+        trajectories={
+            name: np.ascontiguousarray(values[:, :, k]) for k, name in enumerate(group.plan.observables)
+        },
+        covariates={name: kept(array) for name, array in part.covariates.items()},
+        parameters={name: kept(array) for name, array in part.parameters.items()},
+        dose_days={state: np.unique(days) for state, days in dose_days.items()},
+        regimen=group.regimen,
+        rescues=rescues,
+        first_infusion_day=day_zero,
+    )
+
+
+def _reader(name: str) -> Callable[[Readings], np.ndarray]:
+    """What computes a column."""
+    observable, separator, day = name.partition("@")
+    if separator:
+        return lambda readings: readings.at(observable, float(day))
+    return find_endpoint(name).compute
+
+
+def model_forward(
+    model: Model,
+    design: StudyDesign,
+    *,
+    on_message: Callable[[str], None] | None = None,
+    relative_tolerance: float = FIT_TOLERANCE,
+) -> ModelForward:
+    """The model as a forward map of one study.
+
+    Raises
+    ------
+    UnknownNameError
+        If a row names an endpoint that does not exist; with the nearest three.
+    MissingReadingError
+        If ``design.days`` is too short for an endpoint.
+    """
+    rows = (*design.fitted, *design.predicted)
+    names = [column_of(model, row) for row in rows] + [row.given for row in rows if row.given]
+    columns = tuple(dict.fromkeys(names))
+    observables = needed_observables(model, design, columns)
+    return ModelForward(
+        design=design,
+        who=patient_numbers(model),
+        columns=columns,
+        readers=tuple(_reader(name) for name in columns),
+        groups=tuple(_groups(model, design, observables, on_message)),
+        arm_of_position=np.repeat(np.arange(len(design.arms)), list(design.widths.values())),
+        relative_tolerance=relative_tolerance,
+    )
+
+
+def _groups(
+    model: Model,
+    design: StudyDesign,
+    observables: Sequence[str],
+    on_message: Callable[[str], None] | None,
+) -> Iterator[_Group]:
+    regimens = [regimen for arm in design.arms for regimen in arm.regimens]
+    dosed = {product.state for regimen in regimens for product in regimen.products}
+    overrides = {name for regimen in regimens for name in regimen.parameter_overrides}
+    plans: dict[tuple[float, float], BatchPlan] = {}
+    for scenario in range(design.n_scenarios):
+        alike: dict[object, dict[int, Regimen]] = {}
+        for place, arm in enumerate(design.arms):
+            alike.setdefault(_schedule(arm.regimens[scenario]), {})[place] = arm.regimens[scenario]
+        for together in alike.values():
+            first = next(iter(together.values()))
+            day_zero, end = first.first_infusion_day, design.days + first.first_infusion_day
+            key = (day_zero, end) if design.taper else (0.0, 0.0)
+            if key not in plans:
+                plans[key] = plan_batch(
+                    model,
+                    observables=observables,
+                    dosed=dosed,
+                    rescue=design.rescue,
+                    taper=design.taper,
+                    first_infusion_day=day_zero,
+                    days=end,
+                    turned=overrides,
+                    on_message=on_message,
+                )
+            times = coarse_output_times([row.day for row in first.infusions_table], days=end)
+            yield _Group(scenario=scenario, regimens=together, times_days=times, plan=plans[key])
+
+
+def _schedule(regimen: Regimen) -> tuple[object, ...]:
+    """What regimens must share to be solved together: everything but the amounts."""
+    rows = tuple(
+        (row.time_days, row.duration_days, row.state, row.product_id) for row in regimen.doses(np.ones(1))
+    )
+    return (rows, tuple(sorted(regimen.parameter_overrides.items())), regimen.first_infusion_day)
+
+
+@final
+class _Asked(Mapping[str, np.ndarray]):
+    """Answers every name with the same numbers and remembers who asked."""
+
+    def __init__(self, answer: np.ndarray) -> None:
+        self.answer = answer
+        self.names: dict[str, None] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.names[name] = None
+        return self.answer
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def needed_observables(model: Model, design: StudyDesign, columns: Iterable[str]) -> tuple[str, ...]:
+    """Observables that these columns read, in the model's order: each endpoint is asked once, with made-up numbers."""
+    regimen = design.arms[0].regimens[0]
+    end = design.days + regimen.first_infusion_day
+    times = coarse_output_times([row.day for row in regimen.infusions_table], days=end)
+    trajectories = _Asked(np.linspace(1.0, 2.0, len(times))[None, :])
+    dose_days: dict[str, list[float]] = {}
+    for dose in regimen.doses(np.ones(1)):
+        dose_days.setdefault(dose.state, []).append(dose.time_days - regimen.first_infusion_day)
+    readings = Readings(
+        patients=np.zeros(1, dtype=np.int64),
+        times=times - regimen.first_infusion_day,
+        trajectories=trajectories,
+        covariates=_Asked(np.ones(1)),
+        parameters=_Asked(np.ones(1)),
+        dose_days={state: np.unique(days) for state, days in dose_days.items()},
+        regimen=regimen,
+        rescues=pd.DataFrame({"patient": [], "time_days": [], "product": []}),
+        first_infusion_day=regimen.first_infusion_day,
+    )
+    for name in columns:
+        _reader(name)(readings)
+    return tuple(name for name in model.observables if name in trajectories.names)
