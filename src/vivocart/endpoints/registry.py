@@ -17,7 +17,17 @@ import numpy as np
 from vivocart.endpoints.readings import Readings
 from vivocart.ground.errors import InputError, UnknownNameError
 
-FAMILIES = ("car_t", "b_cells", "antibodies", "complement", "renal", "sledai", "steroid", "safety", "time_to_event")
+FAMILIES = (
+    "car_t",
+    "b_cells",
+    "antibodies",
+    "complement",
+    "renal",
+    "sledai",
+    "steroid",
+    "safety",
+    "time_to_event",
+)
 """Families in the order in which tables show them; each is the module of that name."""
 
 DEFINITION = "definition"
