@@ -44,3 +44,14 @@ def theme_css() -> str:
     light = "".join(f"{variable}:{color};" for color, variable in _VARIABLES.items())
     dark = "".join(f"{variable}:{_DARK[color]};" for color, variable in _VARIABLES.items())
     return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+
+
+def switchable_theme_css() -> str:
+    """The same rules for pages with a switch: ``data-theme`` on the root, if set, wins over the reader's screen."""
+    light = "".join(f"{variable}:{color};" for color, variable in _VARIABLES.items())
+    dark = "".join(f"{variable}:{_DARK[color]};" for color, variable in _VARIABLES.items())
+    return (
+        f":root{{{light}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}"
+        f"@media screen{{:root[data-theme=dark]{{{dark}}}}}"
+    )

@@ -1,0 +1,77 @@
+// Talking to the server: JSON in and out, errors in words, and what the reader is told when nobody answers.
+
+import { at } from "./dom.js";
+
+/** A refusal in the server's words, or that nobody answered (`isDown`). */
+export class ApiError extends Error {
+  constructor(message, { status = 0, isDown = false } = {}) {
+    super(message);
+    this.status = status;
+    this.isDown = isDown;
+  }
+}
+
+let retry = null;
+
+/**
+ * Ask the server; the answer's JSON.
+ * @param {string} path
+ * @param {{method?: string, body?: any, signal?: AbortSignal, as?: "json"|"blob"|"response"}} [options]
+ */
+export async function ask(path, { method, body, signal, as = "json" } = {}) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: method || (body === undefined ? "GET" : "POST"),
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+    });
+    if (response.ok && as === "json") { const data = response.status === 204 ? null : await response.json(); isUp(); return data; }
+    if (response.ok && as === "blob") { const blob = await response.blob(); isUp(); return { blob, response }; }
+  } catch (error) {
+    if (error.name === "AbortError") { throw error; }
+    isDown();
+    throw new ApiError("The server does not answer.", { isDown: true });
+  }
+  isUp();
+  if (response.ok) { return response; }
+  throw new ApiError(await words(response), { status: response.status });
+}
+
+/** The problem and its mend, as the server says them. */
+async function words(response) {
+  try {
+    const { error, detail } = await response.json();
+    if (error) { return [error.message, error.mend].filter(Boolean).join("; "); }
+    if (Array.isArray(detail)) { return detail.map((entry) => `${(entry.loc || []).slice(1).join(".")}: ${entry.msg}`).join("; "); }
+    if (typeof detail === "string") { return detail; }
+  } catch { /* no JSON: the status has to do */ }
+  return `The server answered ${response.status} ${response.statusText}.`;
+}
+
+function isUp() {
+  if (retry === null) { return; }
+  clearTimeout(retry.timer);
+  retry = null;
+  at("connection").hidden = true;
+}
+
+/** Say that the server is gone, try again in longer and longer steps, and tell the page when it is back. */
+function isDown() {
+  if (retry !== null) { return; }
+  const box = at("connection");
+  box.textContent = "The server does not answer. What is shown is the last result; trying again… (is “vivocart serve” still running?)";
+  box.hidden = false;
+  retry = { wait: 500, timer: 0 };
+  const later = () => { if (retry) { retry.timer = setTimeout(attempt, retry.wait); retry.wait = Math.min(5000, retry.wait * 1.5); } };
+  const attempt = async () => {
+    try {
+      const response = await fetch("/api/v1/catalog", { cache: "no-store" });
+      if (!response.ok) { throw new Error("not ready"); }
+      isUp();
+      document.dispatchEvent(new CustomEvent("serverback"));
+    } catch { later(); }
+  };
+  later();
+}

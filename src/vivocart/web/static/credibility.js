@@ -1,0 +1,103 @@
+// The credibility page: each published observation beside what the model says of it.
+
+import { ask } from "./api.js";
+import { at, cssValue, h } from "./dom.js";
+import { palette } from "./charts.js";
+import { follow } from "./jobs.js";
+import { number, unitText } from "./numbers.js";
+import { createTrail, recordLink } from "./trail.js";
+
+/* global Plotly */
+
+const trail = createTrail(at("trail"));
+const GROUPS = [["held out", "Never shown to the model", "Predictions of observations that were kept back: the only rows that can speak for validity."], ["seen", "Set or fitted with these in view", "Agreement here is no test: these were in view when constants were set."]];
+
+read();
+document.addEventListener("serverback", read);
+document.addEventListener("themechange", () => { if (shown) { show(shown); } });
+let shown = null;
+
+async function read() {
+  try { take(await ask("/api/v1/credibility")); } catch (error) { at("credibility").replaceChildren(h("p", { class: "problem", role: "alert", text: error.message })); }
+}
+
+function take(answer) {
+  if (answer.state === "done") { show(answer); return; }
+  if (answer.state === "running" && answer.job) { wait(answer.job); return; }
+  const button = h("button", { type: "button", class: "primary", text: "Compare the model with every published observation", onclick: async () => {
+    button.disabled = true;
+    try { wait((await ask("/api/v1/jobs", { body: { kind: "credibility" } })).id); } catch (error) { at("credibility").append(h("p", { class: "problem", role: "alert", text: error.message })); button.disabled = false; }
+  } });
+  at("credibility").replaceChildren(h("p", { text: answer.note || "The comparison of this model with what was published has not been made here yet; it takes a minute or two, in the background." }), h("p", {}, button));
+}
+
+function wait(id) {
+  const progress = h("progress", { max: 1, value: 0, "aria-label": "Progress" });
+  const status = h("span", { role: "status", class: "quiet", text: "queued" });
+  at("credibility").replaceChildren(h("p", { text: "Simulating cohorts of the size of each published study…" }), h("p", {}, progress, " ", status));
+  follow(id, (job) => { progress.value = job.progress || 0; status.textContent = job.message || job.state; }).then(read, (error) => at("credibility").append(h("p", { class: "problem", role: "alert", text: error.message })));
+}
+
+// -- the table ----------------------------------------------------------------------------------------------------------
+
+function show(answer) {
+  shown = answer;
+  const groups = GROUPS.map(([kind, title, about]) => ({ kind, title, about, rows: answer.table.filter((row) => row.kind === kind) })).filter((group) => group.rows.length);
+  const box = at("credibility");
+  box.replaceChildren(
+    h("div", { class: "summary-cards" }, groups.map((group) => card(group))),
+    answer.note ? h("p", { class: "quiet", text: answer.note }) : "",
+    ...groups.map((group) => section(group)),
+    h("p", { class: "quiet small" }, "Model ", h("code", { text: String(answer.model_hash || "").slice(0, 12) })));
+  for (const group of groups) { figure(group); }
+}
+
+function judged(rows) { return rows.filter((row) => row.is_inside === true || row.is_inside === false); }
+
+function card({ title, rows }) {
+  const told = judged(rows);
+  return h("div", {}, h("b", { text: `${told.filter((row) => row.is_inside).length} of ${told.length}` }), h("span", { text: `inside the predicted 90 %: ${title[0].toLowerCase()}${title.slice(1)}` }), rows.length > told.length && h("span", { class: "quiet", text: `; ${rows.length - told.length} more the model does not predict` }));
+}
+
+function section({ kind, title, about, rows }) {
+  const studies = [...new Set(rows.map((row) => row.study))];
+  return h("section", { "aria-label": title },
+    h("h2", { text: title }), h("p", { class: "quiet", text: about }),
+    h("div", { class: "range-plot", id: `figure-${kind.replace(" ", "-")}`, role: "img", "aria-label": `${title}: observed value of each observation on the scale of its predicted 90 % interval; the same numbers stand in the table` }),
+    h("div", { class: "scroll" }, h("table", { class: "cards" },
+      h("thead", {}, h("tr", {}, ["Observation", "Observed", "Predicted, middle 90 %", "", "Source"].map((text) => h("th", { scope: "col", text })))),
+      studies.map((study) => h("tbody", {}, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 5, text: study })), rows.filter((row) => row.study === study).map(line))))));
+}
+
+function line(row) {
+  const unit = unitText(row.unit);
+  const verdict = row.is_inside === true ? h("span", { class: "verdict inside", text: "inside" }) : row.is_inside === false ? h("span", { class: "verdict outside", text: row.is_inside_uncertain ? "inside with uncertain parameters" : "outside" }) : h("span", { class: "quiet", text: "not predicted" });
+  const text = (value) => (typeof value === "string" ? value : number(value, 3));
+  return h("tr", { title: row.note || "" },
+    h("th", { scope: "row" }, row.label, row.arm && h("span", { class: "quiet", text: `, ${row.arm}` })),
+    h("td", { "data-label": "observed", text: `${text(row.observed)} ${typeof row.observed === "string" ? "" : unit}`.trim() }),
+    h("td", { "data-label": "predicted" }, row.predicted === null || row.predicted === undefined ? "–" : h("button", { type: "button", class: "number", onclick: () => trail.open({ numbers: [row.measure], title: row.label, reading: { label: row.arm || row.study, text: `${text(row.predicted)} (${text(row.low90)} to ${text(row.high90)})`, unit: row.unit } }), text: `${text(row.predicted)} (${text(row.low90)} to ${text(row.high90)}) ${unit}` })),
+    h("td", {}, verdict), h("td", {}, row.record_id ? recordLink(row.record_id, row.citation) : ""));
+}
+
+/** Observed values on the scale of their predicted intervals: 0 the median, -1 and 1 the ends of the middle 90 %. */
+function figure({ kind, rows }) {
+  const place = at(`figure-${kind.replace(" ", "-")}`);
+  const drawn = rows.filter((row) => [row.observed, row.predicted, row.low90, row.high90].every((value) => typeof value === "number" && Number.isFinite(value)) && row.high90 > row.low90);
+  if (!drawn.length || typeof Plotly === "undefined") { place.hidden = true; return; }
+  const { ink, muted, grid, colors } = palette();
+  const scaled = drawn.map((row) => {
+    const span = row.observed >= row.predicted ? row.high90 - row.predicted : row.predicted - row.low90;
+    return Math.max(-3, Math.min(3, span > 0 ? (row.observed - row.predicted) / span : Math.sign(row.observed - row.predicted) * 3));
+  });
+  const font = { size: 11, color: muted, family: cssValue("--font") };
+  const labels = drawn.map((row, index) => `${row.label}${row.arm ? `, ${row.arm}` : ""}${"\u200b".repeat(index)}`);
+  place.style.minHeight = `${60 + 22 * drawn.length}px`;
+  Plotly.react(place, [{ type: "scatter", mode: "markers", x: scaled, y: labels, marker: { size: 10, symbol: drawn.map((row) => (row.is_inside ? "circle" : "diamond-open")), color: drawn.map((row) => (row.is_inside ? colors[0] : colors[1])), line: { width: 2 } },
+    hovertemplate: drawn.map((row) => `observed ${number(row.observed, 3)}, predicted ${number(row.predicted, 3)} (${number(row.low90, 3)} to ${number(row.high90, 3)})<extra></extra>`) }], {
+    height: 60 + 22 * drawn.length, margin: { l: Math.min(360, place.clientWidth * 0.42), r: 12, t: 8, b: 44 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, showlegend: false,
+    shapes: [{ type: "rect", xref: "x", x0: -1, x1: 1, yref: "paper", y0: 0, y1: 1, fillcolor: colors[0], opacity: 0.12, line: { width: 0 }, layer: "below" }, { type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: { color: muted, width: 1 }, layer: "below" }],
+    xaxis: { range: [-3.2, 3.2], fixedrange: true, zeroline: false, gridcolor: grid, tickvals: [-1, 0, 1], ticktext: ["5 %", "median", "95 %"], title: { text: "observed value on the scale of its predicted interval", font }, tickfont: { ...font, color: ink } },
+    yaxis: { autorange: "reversed", fixedrange: true, gridcolor: grid, tickfont: { ...font, color: ink } },
+  }, { displayModeBar: false });
+}
