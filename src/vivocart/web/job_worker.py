@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _leave_with_server() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not through sys.stdin, whose lock would be held when this process ends
         pass
     os._exit(_ORPHANED)
 
