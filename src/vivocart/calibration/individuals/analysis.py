@@ -18,14 +18,13 @@ from vivocart.calibration.individuals.diagnostics import (
 )
 from vivocart.calibration.individuals.fit import Fit, fit_individuals
 from vivocart.calibration.individuals.predictive_check import predictive_check
-from vivocart.calibration.individuals.problem import state_problem
+from vivocart.calibration.individuals.problem import Problem
 from vivocart.calibration.individuals.uncertainty import (
     Uncertainty,
     draw_populations,
     estimate_table,
     observed_uncertainty,
 )
-from vivocart.formats.individual_data import IndividualData
 from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.ground.tables import Issue, parse_rows, raise_on_errors
 from vivocart.model.load import Model
@@ -43,8 +42,8 @@ class IndividualAnalysis:
     :func:`~vivocart.calibration.individuals.uncertainty.estimate_table`,
     :func:`~vivocart.calibration.individuals.diagnostics.measurement_table`,
     :func:`~vivocart.calibration.individuals.diagnostics.patient_table` and
-    :func:`~vivocart.calibration.individuals.predictive_check.predictive_check`; ``vectors`` (n_draws, n) are populations that
-    the data allow.
+    :func:`~vivocart.calibration.individuals.predictive_check.predictive_check`; ``vectors`` (n_draws, n) are populations
+    that the data allow.
     """
 
     fit: Fit
@@ -60,7 +59,10 @@ class IndividualAnalysis:
 
     @property
     def draws(self) -> PopulationDraws:
-        """The populations as virtual patients are sampled from them: typical values, and spreads as multiples of the fitted."""
+        """The populations as virtual patients are sampled from them.
+
+        Spreads are multiples of those at which the fit started: those of the parameter table where it gave them.
+        """
         layout = self.fit.problem.layout
         typical: dict[str, np.ndarray] = {}
         spread: dict[str, np.ndarray] = {}
@@ -75,13 +77,9 @@ class IndividualAnalysis:
 
 
 def analyze_individuals(
-    data: IndividualData,
-    model: Model,
+    problem: Problem,
     data_map: DataMap,
     *,
-    rows: Mapping[str, ParameterRow] | None = None,
-    use_prior: bool = False,
-    prior_patients: float = 0.0,
     seed: int = 1,
     n_draws: int = 600,
     n_replicates: int = 500,
@@ -94,8 +92,8 @@ def analyze_individuals(
 
     Parameters
     ----------
-    data, model, data_map, rows, use_prior, prior_patients
-        As for :func:`vivocart.calibration.individuals.problem.state_problem`.
+    problem, data_map
+        What :func:`vivocart.calibration.individuals.problem.state_problem` made of a map, and the map.
     seed, n_draws, threads, on_progress, on_message
         As for :func:`vivocart.calibration.individuals.fit.fit_individuals`.
     n_replicates
@@ -106,17 +104,8 @@ def analyze_individuals(
     Raises
     ------
     InputError
-        If data, map and model do not belong together; names the place and the mend.
+        If the measurements cannot have come from the model at the start values.
     """
-    problem = state_problem(
-        data,
-        model,
-        data_map,
-        rows=rows,
-        use_prior=use_prior,
-        prior_patients=prior_patients,
-        on_message=on_message,
-    )
     fit = fit_individuals(
         problem,
         seed=seed,
@@ -128,11 +117,11 @@ def analyze_individuals(
     uncertainty = observed_uncertainty(fit)
     replicates = replicate_study(fit, n_replicates=n_replicates, threads=threads)
     asked = {
-        "data": data.name,
+        "data": problem.data.name,
         "map": data_map.model_dump(mode="json", exclude_defaults=True),
         "parameters_fitted": [entry.id for entry in problem.layout.parameters],
-        "prior": use_prior,
-        "prior_patients": prior_patients,
+        "prior": problem.uses_prior,
+        "prior_patients": problem.prior_patients,
         "draws_a_patient": n_draws,
         "replicates": n_replicates,
         "populations": n_populations,
@@ -147,7 +136,7 @@ def analyze_individuals(
         patients=patient_table(fit),
         check=predictive_check(fit, replicates),
         replicates=replicates,
-        provenance=_provenance(model, asked, seed),
+        provenance=_provenance(problem.model, asked, seed),
     )
 
 
@@ -187,7 +176,7 @@ def fit_summary(analysis: IndividualAnalysis) -> dict[str, Any]:
             "file": problem.data.name,
             "patients": problem.n_subjects,
             "measurements": n_observations,
-            "beyond_a_limit": int((measurements["censored"] != 0).sum()),
+            "beyond_a_limit": int(np.count_nonzero(measurements["censored"].to_numpy())),
             "rows_left_out": problem.data.left_out,
         },
         "method": "importance-sampled maximum likelihood"
@@ -210,9 +199,9 @@ def fit_summary(analysis: IndividualAnalysis) -> dict[str, Any]:
             "matrix": _correlation(fit.values.covariance).tolist(),
         },
         "residuals": {
-            "npde_mean": float(measurements["npde"].mean()),
-            "npde_sd": float(measurements["npde"].std()),
-            "iwres_sd": float(measurements["iwres"].std()),
+            "npde_mean": float(np.mean(measurements["npde"].to_numpy())),
+            "npde_sd": float(np.std(measurements["npde"].to_numpy(), ddof=1)),
+            "iwres_sd": float(np.std(measurements["iwres"].to_numpy(), ddof=1)),
         },
         "provenance": analysis.provenance.as_dict(),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -11,10 +11,11 @@ from scipy.special import ndtri
 
 from vivocart.calibration.individuals.fit import Fit
 from vivocart.calibration.individuals.importance import moments
-from vivocart.calibration.individuals.problem import observation_order
+from vivocart.calibration.individuals.problem import Problem, observation_order
 from vivocart.calibration.individuals.residual import draw_measurements, imputed_scores
 from vivocart.ground.streams import normals, uniforms
 from vivocart.patients.sampling import from_normal
+from vivocart.simulation.courses import course_values
 
 
 @final
@@ -132,6 +133,53 @@ def patient_table(fit: Fit) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def individual_curves(fit: Fit, *, n_points: int = 120, threads: int | None = None) -> pd.DataFrame:
+    """Curves of each patient between its first and last row: ``id, run, time, observable, pred, ipred``.
+
+    Parameters
+    ----------
+    n_points
+        Times of each curve, evenly spaced, in the file's unit.
+    """
+    problem = fit.problem
+    data, plan = problem.data, problem.plan
+    courses = [
+        replace(course, times=np.linspace(0.0, max(float(course.times[-1]), 1e-9), n_points))
+        for course in plan.courses
+    ]
+    scales = [_file_scale(problem, run) for run in range(len(courses))]
+    natural = problem.natural(np.stack([fit.values.center, fit.modes.normal]))
+    columns = [entry.column for entry in problem.layout.parameters]
+    sets: list[np.ndarray] = []
+    for subject in problem.course_subject:
+        part = np.repeat(problem.fixed[subject][None, :], 2, axis=0)
+        part[:, columns] = natural[:, subject]
+        sets.append(part)
+    values = course_values(replace(plan, courses=tuple(courses)), sets, threads=threads)
+    parts = [
+        pd.DataFrame(
+            {
+                "id": data.subjects[int(problem.course_subject[run])],
+                "run": run,
+                "time": data.run_start[run] + courses[run].times * scales[run],
+                "observable": name,
+                "pred": values[run][0, :, place],
+                "ipred": values[run][1, :, place],
+            }
+        )
+        for run in range(len(courses))
+        for place, name in enumerate(plan.compiled.observable_ids)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _file_scale(problem: Problem, run: int) -> float:
+    """The file's units of time in one of the model's, from a course that both count."""
+    at = problem.data.observations.at[problem.data.observations.run == run].max()
+    last = float(problem.plan.courses[run].times[-1])
+    return float(at) / last if last > 0 else 1.0
 
 
 def _weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: tuple[float, ...]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -83,14 +84,8 @@ def estimate_table(fit: Fit, uncertainty: Uncertainty) -> pd.DataFrame:
     deviations = np.sqrt(np.diagonal(uncertainty.covariance))
     shrinkage = shrinkage_percent(fit)
     rows = [
-        _row(fit.problem.layout, name, value, deviation, shrinkage, bool(limit))
-        for name, value, deviation, limit in zip(
-            fit.problem.layout.names,
-            fit.vector.tolist(),
-            deviations.tolist(),
-            uncertainty.at_limit,
-            strict=True,
-        )
+        _row(fit, place, float(deviations[place]), shrinkage, bool(uncertainty.at_limit[place]))
+        for place in range(len(fit.vector))
     ]
     return pd.DataFrame(rows + _held_rows(fit.problem.layout))
 
@@ -160,8 +155,12 @@ def _parameter_of(layout: Layout, name: str) -> FittedParameter | None:
 
 
 def _row(
-    layout: Layout, name: str, value: float, deviation: float, shrinkage: dict[str, float], at_limit: bool
+    fit: Fit, place: int, deviation: float, shrinkage: Mapping[str, float], at_limit: bool
 ) -> dict[str, Any]:
+    layout, name, value = fit.problem.layout, fit.problem.layout.names[place], float(fit.vector[place])
+    units = {
+        error.observable: fit.problem.model.observables[error.observable].unit for error in layout.errors
+    }
     kind, _, of = name.partition(":")
     entry = _parameter_of(layout, name)
 
@@ -183,7 +182,7 @@ def _row(
     is_cv = kind == "spread" and entry is not None and entry.distribution == "lognormal"
     return {
         "name": name,
-        "unit": _unit(layout, kind, of, entry),
+        "unit": _unit(layout, kind, of, entry, units),
         "estimate": estimate,
         "standard_error": error,
         "relative_standard_error_percent": 100.0 * error / abs(estimate) if estimate else math.nan,
@@ -197,12 +196,12 @@ def _row(
     }
 
 
-def _unit(layout: Layout, kind: str, of: str, entry: FittedParameter | None) -> str:
+def _unit(layout: Layout, kind: str, of: str, entry: FittedParameter | None, units: Mapping[str, str]) -> str:
     if kind == "typical" and entry is not None:
         return entry.unit
     if kind == "additive":
         error = next(error for error in layout.errors if error.label == of)
-        return "1" if error.error == "lognormal" else error.observable
+        return "1" if error.error == "lognormal" else units[error.observable]
     return "1"
 
 
