@@ -78,6 +78,7 @@ WHOLE = frozenset(
 )
 """Fields of a batch that hold 64-bit integers; the others hold doubles."""
 
+_EXPECTED = tuple(np.dtype(np.int64 if name in WHOLE else np.float64) for name in Batch._fields)
 _REAL_SETTINGS = ("until", "relative_tolerance", "longest_step")
 RECORD = np.dtype(
     [(f"kernel_{name}", "i8") for name in Kernels._fields]
@@ -92,10 +93,9 @@ RECORD = np.dtype(
 def make_record(kernels: Kernels, layout: Layout, settings: Settings, batch: Batch) -> Any:
     """The record of a call; valid as long as the arrays of the batch live."""
     addresses: list[int] = []
-    for name, array in batch._asdict().items():
-        expected = np.int64 if name in WHOLE else np.float64
+    for name, expected, array in zip(Batch._fields, _EXPECTED, batch, strict=True):
         if array.dtype != expected or not array.flags.c_contiguous:
-            raise InputError(f"'{name}' must be a contiguous array of {expected.__name__}", where="batch")
-        addresses.append(array.ctypes.data)
+            raise InputError(f"'{name}' must be a contiguous array of {expected.name}", where="batch")
+        addresses.append(array.__array_interface__["data"][0])  # as array.ctypes.data, at half the cost
     row = (*kernels, *layout, *settings, *addresses, batch.times.size)
     return np.array([row], dtype=RECORD)

@@ -6,22 +6,12 @@ should is ignored and written anew; a folder that cannot be written only means t
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
-from pathlib import Path
 
-import platformdirs
+from vivocart.ground.kept import cache_folder, write_whole
 
 _FORMAT = 1
-
-
-def cache_folder() -> Path:
-    """Where object code is kept: ``$VIVOCART_CACHE_DIR``, else the user's cache folder."""
-    chosen = os.environ.get("VIVOCART_CACHE_DIR")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("vivocart"))
 
 
 def read_object(key: str) -> tuple[dict[str, int], bytes] | None:
@@ -40,16 +30,4 @@ def read_object(key: str) -> tuple[dict[str, int], bytes] | None:
 def write_object(key: str, sizes: dict[str, int], code: bytes) -> bool:
     """Stores object code under a key, whole or not at all; says whether it could."""
     header = {"format": _FORMAT, "checksum": hashlib.sha256(code).hexdigest(), "sizes": sizes}
-    folder, temporary = cache_folder(), ""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False, suffix=".part") as file:
-            temporary = file.name
-            file.write(json.dumps(header).encode() + b"\n" + code)
-        Path(temporary).replace(folder / f"{key}.kernel")
-    except OSError:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        return False
-    return True
+    return write_whole(cache_folder() / f"{key}.kernel", json.dumps(header).encode() + b"\n" + code)

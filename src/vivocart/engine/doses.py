@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vivocart.engine.driver import driver
 from vivocart.engine.machine import vector_lanes
+from vivocart.equations.system import System
 from vivocart.ground.errors import InputError
 
 Numbers = NDArray[np.float64]
@@ -126,7 +127,7 @@ def append_doses(doses: Doses, patient: Indices, more: Doses) -> Doses:
     )
 
 
-def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], state_ids: tuple[str, ...]) -> None:
+def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], system: System) -> None:
     """Refuses doses that cannot be given.
 
     Raises
@@ -143,13 +144,17 @@ def check_doses(doses: Doses, n_patients: int, dosed: tuple[int, ...], state_ids
         values = getattr(doses, name)
         if len(values) != count:
             raise InputError(f"{len(values)} values, offsets say {count}", where=f"doses.{name}")
-        if not np.all(np.isfinite(values)):
+        if not np.isfinite(values).all():
             raise InputError("a value is not a finite number", where=f"doses.{name}", mend="give a number")
-    if count and float(np.min(doses.duration)) < 0:
+    if count == 0:
+        return
+    if float(doses.duration.min()) < 0:
         raise InputError("a duration is negative", where="doses.duration", mend="0 is a bolus")
+    if len(dosed) == 1 and doses.state.min() == doses.state.max() == dosed[0]:
+        return
     unknown = set(np.unique(doses.state).tolist()) - set(dosed)
     if unknown:
-        first = min(unknown)
+        first, state_ids = min(unknown), system.state_ids
         name = state_ids[first] if 0 <= first < len(state_ids) else str(first)
         raise InputError(
             f"state '{name}' is not dosed", where="doses.state", mend="name it in compile_system(dosed=)"

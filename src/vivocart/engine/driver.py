@@ -18,9 +18,9 @@ from vivocart.engine import loops
 from vivocart.engine.batch import RECORD
 from vivocart.engine.cache import read_object, write_object
 from vivocart.engine.control import ROWS
-from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object
+from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object, vector_lanes
 
-_EXPORTED = ("run_block", "truth_block", "record_block", "expand_block")
+_EXPORTED = ("run_block", "truth_block", "record_block", "expand_block", "arrange_block")
 _ALIGNMENT = 64
 _SOURCES = ("control.py", "timeline.py")
 _lock = threading.Lock()
@@ -37,6 +37,7 @@ class Driver:
     truth: Call
     record: Call
     expand: Call
+    arrange: Call
     loaded: Loaded
 
 
@@ -70,8 +71,8 @@ def _driver(lanes: int) -> Driver:
         code = stored[1]
     loaded = load_object(code, _EXPORTED)
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)
-    run, truth, record, expand = (kind(address) for address in loaded.addresses)
-    return Driver(run=run, truth=truth, record=record, expand=expand, loaded=loaded)
+    run, truth, record, expand, arrange = (kind(address) for address in loaded.addresses)
+    return Driver(run=run, truth=truth, record=record, expand=expand, arrange=arrange, loaded=loaded)
 
 
 def _fields() -> dict[str, tuple[int, str]]:
@@ -92,3 +93,12 @@ def call(
     start += -start % _ALIGNMENT
     given = 0 if absolute is None else absolute.ctypes.data
     function(record.ctypes.data, start, whole.ctypes.data, given, first, last)
+
+
+def by_observable(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values (n_patients, n_times, n_observables) as (n_observables, n_times, n_patients), patients side by side."""
+    given = np.ascontiguousarray(values, dtype=np.float64)
+    arranged = np.empty(given.shape[::-1])
+    table = np.array([given.ctypes.data, arranged.ctypes.data, *given.shape], np.int64)
+    driver(vector_lanes()).arrange(0, 0, 0, table.ctypes.data, 0, len(given))
+    return arranged

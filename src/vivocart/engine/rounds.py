@@ -27,6 +27,9 @@ def run_rounds(
 ) -> Batch:
     """Runs a batch to the end of its outputs; ``given`` (n, n_triggers, most) receives the times of triggered doses."""
     n, first = len(batch.time), len(compiled.conditions)
+    if compiled.layout.n_conditions == 0:
+        _run(compiled, batch, settings, absolute)
+        return batch
     before = np.zeros_like(batch.truth)
     at_start = np.array([t.at_start for t in compiled.triggers], dtype=np.bool_)
     before[:, first:] = np.where(at_start, 0.0, batch.truth[:, first:])
@@ -35,12 +38,17 @@ def run_rounds(
         batch, doses = _fire(compiled, batch, doses, np.arange(n), before, given)
     while True:
         before = batch.truth.copy()
-        record = make_record(compiled.kernels, compiled.layout, settings, batch)
-        call(driver(compiled.layout.lanes).run, record, 0, n, absolute)
+        _run(compiled, batch, settings, absolute)
         stopped = np.flatnonzero(batch.status == Status.STOPPED)
         if stopped.size == 0:
             return batch
         batch, doses = _fire(compiled, batch, doses, stopped, before, given)
+
+
+def _run(compiled: CompiledSystem, batch: Batch, settings: Settings, absolute: Numbers) -> None:
+    """Runs every patient to the end or its next turn."""
+    record = make_record(compiled.kernels, compiled.layout, settings, batch)
+    call(driver(compiled.layout.lanes).run, record, 0, len(batch.time), absolute)
 
 
 def _fire(

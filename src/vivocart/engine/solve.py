@@ -35,6 +35,7 @@ What holds between calls:
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +72,7 @@ __all__ = [
 
 Numbers = NDArray[np.float64]
 _BLOCK = 512
+_LAST_GOOD = int(Status.STOPPED)  # statuses after it are failures
 
 
 @final
@@ -116,26 +118,37 @@ def begin(
     t = check_times(times, start_time)
     n, at = len(p), compiled.layout
     given = doses if doses is not None else no_doses(n)
-    check_doses(given, n, compiled.dosed, compiled.system.state_ids)
-    actions = expand_doses(given, compiled.dosed, compiled.kept, start_time, lanes=at.lanes)
+    check_doses(given, n, compiled.dosed, compiled.system)
     if values is None:
         values = np.full((n, len(t), at.n_observables), np.nan)
-    batch = Batch(
+    batch = _at_start(compiled, p, t, given, start_time, values)
+    _call(driver(at.lanes).truth, compiled, batch)
+    return batch
+
+
+def _at_start(
+    compiled: CompiledSystem, p: Numbers, t: Numbers, given: Doses, start_time: float, values: Numbers
+) -> Batch:
+    """Patients of whom nothing is known yet but what was given."""
+    n, at = len(p), compiled.layout
+    actions = expand_doses(given, compiled.dosed, compiled.kept, start_time, lanes=at.lanes)
+    whole = np.zeros((7, n), np.int64)
+    return Batch(
         parameters=p,
         state=np.zeros((n, at.n_states)),
         peak=np.zeros((n, at.n_states)),
         time=np.full(n, float(start_time)),
         step=np.zeros(n),
         rates=np.zeros((n, at.n_dosed)),
-        next_output=np.zeros(n, np.int64),
-        next_action=np.zeros(n, np.int64),
+        next_output=whole[0],
+        next_action=whole[1],
         truth=np.zeros((n, at.n_conditions)),
         amounts=np.zeros((n, at.n_amounts)),
-        status=np.zeros(n, np.int64),
-        begun=np.zeros(n, np.int64),
-        steps=np.zeros(n, np.int64),
-        turns=np.zeros(n, np.int64),
-        worst=np.zeros(n, np.int64),
+        status=whole[2],
+        begun=whole[3],
+        steps=whole[4],
+        turns=whole[5],
+        worst=whole[6],
         offsets=actions.offsets,
         action_time=actions.time,
         action_target=actions.target,
@@ -145,8 +158,6 @@ def begin(
         values=values,
         start_time=np.full(n, float(start_time)),
     )
-    _call(driver(at.lanes).truth, compiled, batch)
-    return batch
 
 
 def advance(
@@ -254,7 +265,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     t = check_times(times, start_time)
     n, at, triggers = len(p), compiled.layout, compiled.triggers
     given = doses if doses is not None else no_doses(n)
-    check_doses(given, n, compiled.dosed, compiled.system.state_ids)
+    check_doses(given, n, compiled.dosed, compiled.system)
     absolute = check_atol(atol, compiled)
     settings = Settings(
         until=np.inf,
@@ -275,7 +286,9 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     def work(first: int) -> None:
         part = slice(first, min(n, first + width))
         own = part_of(given, first, part.stop)
-        batch = begin(compiled, p[part], t, doses=own, start_time=start_time, values=values[part])
+        batch = _at_start(compiled, p[part], t, own, start_time, values[part])
+        if at.n_conditions:
+            _call(driver(at.lanes).truth, compiled, batch)
         batch = run_rounds(compiled, batch, own, absolute, settings, given_times[part])
         status[part], steps[part] = batch.status, batch.steps
         failures[first // width] = [
@@ -297,6 +310,8 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
 def failures_of(compiled: CompiledSystem, batch: Batch) -> tuple[Failure, ...]:
     """The patients of a batch whose integration failed."""
     found: list[Failure] = []
+    if not batch.status.size or int(batch.status.max()) <= _LAST_GOOD:  # nearly always
+        return ()
     for patient in np.flatnonzero(np.isin(batch.status, FAILED)).tolist():
         status = Status(int(batch.status[patient]))
         reason, advice = REASONS[status]
@@ -364,7 +379,9 @@ def check_parameters(compiled: CompiledSystem, parameters: ArrayLike) -> Numbers
 def check_times(times: ArrayLike, start_time: float) -> Numbers:
     """Output times, ascending and not before the start."""
     t = np.ascontiguousarray(np.atleast_1d(np.asarray(times, dtype=float)))
-    if t.ndim != 1 or not np.all(np.isfinite(t)) or np.any(np.diff(t) < 0):
+    # finite at both ends and never falling is finite all along
+    ends = t.size == 0 or (math.isfinite(t[0]) and math.isfinite(t[-1])) if t.ndim == 1 else False
+    if not ends or not (t[1:] >= t[:-1]).all():
         raise InputError("times must be finite numbers that ascend", where="times", mend="sort them")
     if t.size and t[0] < start_time:
         raise InputError(
@@ -376,6 +393,8 @@ def check_times(times: ArrayLike, start_time: float) -> Numbers:
 def check_atol(atol: float | ArrayLike, compiled: CompiledSystem) -> Numbers:
     """One absolute tolerance a state."""
     values, count = np.asarray(atol, dtype=float), len(compiled.system.states)
-    if values.ndim > 1 or values.size not in (1, count) or not np.all(values > 0):
+    if values.ndim > 1 or values.size not in (1, count) or not (values > 0).all():
         raise InputError("atol must be positive: one number, or one a state", where="atol")
+    if values.size == 1:
+        return np.full(len(compiled.kept), float(values.ravel()[0]))
     return np.ascontiguousarray(np.broadcast_to(values.ravel(), (count,))[list(compiled.kept)])

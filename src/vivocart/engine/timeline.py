@@ -1,4 +1,4 @@
-"""Each patient's doses as actions in order of time, with the rate that holds after each change.
+"""What is done to patients before and after the run: doses become actions in order of time, values are rearranged.
 
 Translated to machine code with the loop of :mod:`vivocart.engine.control`; as Python it is only read.
 """
@@ -62,3 +62,27 @@ def expand_block(_m: Record, _w: Reals, _v: Wholes, table: int, first: int, last
                 put_real(out_value, a, amount)
                 put_whole(out_bolus, a, 1)
         put_whole(out_offsets, p + 1, count)
+
+
+def arrange_block(_m: Record, _w: Reals, _v: Wholes, table: int, first: int, last: int) -> None:
+    """Copies values (patient, time, observable) to (observable, time, patient), for patients ``first`` to ``last - 1``.
+
+    ``table`` holds the two addresses and the numbers of patients, times and observables. Sixteen patients at a time, so that
+    what is written comes in whole cache lines.
+    """
+    values, arranged = get_whole(table, 0), get_whole(table, 1)
+    n_patients, n_times, n_observables = get_whole(table, 2), get_whole(table, 3), get_whole(table, 4)
+    begin = first
+    while begin < last:
+        end = min(begin + 16, last)
+        for time in range(n_times):
+            for observable in range(n_observables):
+                source = time * n_observables + observable
+                target = (observable * n_times + time) * n_patients
+                for patient in range(begin, end):
+                    put_real(
+                        arranged,
+                        target + patient,
+                        get_real(values, patient * n_times * n_observables + source),
+                    )
+        begin = end

@@ -92,16 +92,13 @@ class System:
     events: tuple[Event, ...] = ()
     time_unit: str = ""
     names: Mapping[str, str] = field(default_factory=dict[str, str])  # id -> the name a person reads
+    state_ids: tuple[str, ...] = field(init=False, repr=False, compare=False)  # in order of the states
+    parameter_ids: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def state_ids(self) -> tuple[str, ...]:
-        """Ids of the states, in order."""
-        return tuple(state.id for state in self.states)
-
-    @property
-    def parameter_ids(self) -> tuple[str, ...]:
-        """Ids of the independent parameters, in order."""
-        return tuple(parameter.id for parameter in self.parameters)
+    def __post_init__(self) -> None:
+        """Notes the ids once: they are asked for in every run."""
+        object.__setattr__(self, "state_ids", tuple(state.id for state in self.states))
+        object.__setattr__(self, "parameter_ids", tuple(parameter.id for parameter in self.parameters))
 
     @property
     def constant_ids(self) -> tuple[str, ...]:

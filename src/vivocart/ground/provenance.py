@@ -54,8 +54,8 @@ class Provenance:
 
 def current_versions() -> dict[str, str]:
     """Versions of vivocart, Python and the libraries that can change a number."""
-    versions = {"python": platform.python_version(), "vivocart": _version("vivocart")}
-    versions.update({name: _version(name) for name in _NUMERICAL_LIBRARIES})
+    versions = {"python": platform.python_version(), "vivocart": library_version("vivocart")}
+    versions.update({name: library_version(name) for name in _NUMERICAL_LIBRARIES})
     return versions
 
 
@@ -86,7 +86,8 @@ def _united(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 @cache
-def _version(distribution: str) -> str:
+def library_version(distribution: str) -> str:
+    """Version of an installed library, or that it is not installed."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

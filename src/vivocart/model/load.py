@@ -18,6 +18,8 @@ from vivocart.equations.system import Parameter, System, symbol
 from vivocart.formats.antimony import to_sbml
 from vivocart.formats.sbml import read_sbml
 from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.kept import kept_text
+from vivocart.ground.provenance import library_version
 from vivocart.ground.tables import Issue, RowT, parse_rows, raise_on_errors, read_text
 from vivocart.model.flatten import Sources, flatten, read_sources
 from vivocart.model.rows import Catalog, ObservableRow, ParameterRow, SledaiItemRow, UnitRow
@@ -73,11 +75,18 @@ def load_model(path: str | Path | None = None) -> Model:
 
 @functools.cache
 def _shipped() -> Model:
-    return build_model(read_sources())
+    return build_model(read_sources(), keep=True)
 
 
-def build_model(sources: Sources, *, model_id: str = "vivocart") -> Model:
+def build_model(sources: Sources, *, model_id: str = "vivocart", keep: bool = False) -> Model:
     """The model that fragments and tables make together.
+
+    Parameters
+    ----------
+    sources, model_id
+        Its text, its tables and its name.
+    keep
+        Whether the SBML is kept on disk under a hash of the text, so that the next process need not make it again.
 
     Raises
     ------
@@ -88,7 +97,13 @@ def build_model(sources: Sources, *, model_id: str = "vivocart") -> Model:
     observables = table_rows(sources, "observables.csv", ObservableRow)
     units = table_rows(sources, "units.csv", UnitRow)
     antimony = flatten(sources.fragments, parameters, units)
-    sbml = to_sbml(antimony, name=f"{model_id}.ant", numbers_have_no_unit=True)
+    name = f"{model_id}.ant"
+
+    def written() -> str:
+        return to_sbml(antimony, name=name, numbers_have_no_unit=True)
+
+    made_by = (library_version("antimony"), library_version("python-libsbml"))
+    sbml = kept_text([antimony, name, *made_by], written) if keep else written()
     system = read_sbml(sbml, name=f"{model_id}.xml")
     for row in observables:
         parse_observable(row, system)

@@ -29,6 +29,23 @@ MAXIMUM_ATTEMPTS = 200
 _MAXIMUM_PATIENTS = 100_000_000
 
 
+_TYPICAL: list[tuple[Model, dict[str, int], np.ndarray]] = []
+
+
+def _typical_row(model: Model) -> tuple[dict[str, int], np.ndarray]:
+    """Column of every parameter of a model and its typical value; kept for the model asked for last."""
+    for known, columns, row in tuple(_TYPICAL):
+        if known is model:
+            return columns, row
+    columns = {name: column for column, name in enumerate(model.system.parameter_ids)}
+    row = np.array([float(parameter.value) for parameter in model.system.parameters])
+    for name, entry in model.parameters.items():
+        if name in columns:
+            row[columns[name]] = entry.value
+    _TYPICAL[:] = [(model, columns, row)]
+    return columns, row
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualPopulation:
@@ -167,23 +184,17 @@ class VirtualPopulation:
             Typical values that a product sets. A patient keeps the deviation from the model's typical value, on the scale
             where the parameter is normally distributed.
         """
-        system = model.system
-        values = {parameter.id: float(parameter.value) for parameter in system.parameters}
-        values |= {key: float(row.value) for key, row in model.parameters.items() if key in values}
-        matrix = np.empty((len(self), len(system.parameter_ids)))
-        for column, name in enumerate(system.parameter_ids):
-            matrix[:, column] = self.parameters.get(name, values[name])
-        rows = dict(model.parameters)  # a plain dict: the model's catalog raises for a name it lacks
+        columns, typical = _typical_row(model)
+        matrix = np.tile(typical, (len(self), 1))
+        for name, values in self.parameters.items():
+            if name in columns:
+                matrix[:, columns[name]] = values
+        rows = dict(model.parameters) if overrides else {}  # the model's catalog raises for a name it lacks
         for name, value in (overrides or {}).items():
-            if name not in values:
-                raise UnknownNameError("parameter", name, values, where="product")
-            column = system.parameter_ids.index(name)
-            matrix[:, column] = moved_values(
-                rows.get(name),
-                matrix[:, column],
-                values[name],
-                value,
-            )
+            if name not in columns:
+                raise UnknownNameError("parameter", name, columns, where="product")
+            column = columns[name]
+            matrix[:, column] = moved_values(rows.get(name), matrix[:, column], float(typical[column]), value)
         return matrix
 
     def take(self, positions: np.ndarray | Sequence[int]) -> VirtualPopulation:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from vivocart.engine.cache import cache_folder
+from vivocart.ground.kept import cache_folder
 
 
 @final

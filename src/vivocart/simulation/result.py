@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from vivocart.ground.errors import UnknownNameError
 from vivocart.ground.provenance import Provenance
+from vivocart.model.rows import ObservableRow
 from vivocart.patients.population import VirtualPopulation
 from vivocart.therapies.regimen import Regimen
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @final
@@ -21,28 +24,49 @@ class Simulation:
     """Trajectories of virtual patients under one regimen.
 
     ``data`` has one variable for each observable with dimensions ``(patient, time)`` and attributes ``units`` and
-    ``long_name``; time is in days. A failed patient's values are missing from its failure on, and it stands in
-    ``failures`` (patient, time_days, state, reason, advice). ``rescues`` lists the doses that the patient's own course
-    triggered (patient, time_days, product).
+    ``long_name``; time is in days. It is made from ``values`` (n_observables, n_times, n_patients) when it is first asked
+    for. A failed patient's values are missing from its failure on, and it stands in ``failures`` (patient, time_days,
+    state, reason, advice). ``rescues`` lists the doses that the patient's own course triggered (patient, time_days,
+    product).
     """
 
-    data: xr.Dataset
+    values: np.ndarray
+    times_days: np.ndarray  # output times, ascending
+    observables: tuple[ObservableRow, ...]
     patients: VirtualPopulation
     regimen: Regimen
     failures: pd.DataFrame
     rescues: pd.DataFrame
     provenance: Provenance
+    _made: list[xr.Dataset] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def data(self) -> xr.Dataset:
+        """Every observable by patient and time, as a data set with units and names."""
+        if not self._made:
+            self._made.append(self._data_set())
+        return self._made[0]
+
+    def _data_set(self) -> xr.Dataset:
+        import xarray as xr  # a tenth of a second that who reads ``values`` need not wait
+
+        variables = {
+            row.id: (("patient", "time"), values.T, {"units": row.unit, "long_name": row.label})
+            for row, values in zip(self.observables, self.values, strict=True)
+        }
+        about_time = {"units": "d", "long_name": "time since the first infusion or preparation"}
+        # an index of pandas is taken as it is; of an array xarray would first ask libraries of units
+        coordinates = {
+            "patient": pd.Index(self.patients.ids),
+            "time": ("time", pd.Index(self.times_days), about_time),
+        }
+        return xr.Dataset(variables, coords=coordinates)
 
     def __getitem__(self, observable: str) -> xr.DataArray:
         """Values of one observable, shape (patient, time); an unknown name is answered with the nearest three."""
         if observable not in self.data:
-            raise UnknownNameError("observable", observable, (str(name) for name in self.data.data_vars))
+            raise UnknownNameError("observable", observable, (row.id for row in self.observables))
         return self.data[observable]
-
-    @property
-    def times_days(self) -> np.ndarray:
-        """Output times in days, ascending."""
-        return np.asarray(self.data["time"].values)
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each patient and time, one column for each observable."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import sympy
-import xarray as xr
 
 from vivocart.engine.solve import CompiledSystem, Doses, Solution, compile_system, same_doses, solve
 from vivocart.equations.system import symbol
@@ -118,7 +117,9 @@ def simulate(  # noqa: PLR0913  (all but three by name)
             f"{worst['time_days']:.4g}, state {worst['state']}: {worst['reason']}; {worst['advice']}"
         )
     return Simulation(
-        data=_dataset(model, names, times, patients, solution),
+        values=by_observable(solution.values),
+        times_days=times,
+        observables=tuple(model.observables[name] for name in names),
         patients=patients,
         regimen=regimen,
         failures=failures,
@@ -234,25 +235,6 @@ def doses_of(model: Model, regimen: Regimen, parameters: np.ndarray) -> Doses:
         for row in regimen.doses(weight_kg)
     ]
     return same_doses(len(parameters), rows)
-
-
-def _dataset(
-    model: Model, names: tuple[str, ...], times: np.ndarray, patients: VirtualPopulation, solution: Solution
-) -> xr.Dataset:
-    arranged = by_observable(solution.values)
-    variables = {
-        name: (
-            ("patient", "time"),
-            arranged[column].T,
-            {"units": model.observables[name].unit, "long_name": model.observables[name].label},
-        )
-        for column, name in enumerate(names)
-    }
-    coordinates = {
-        "patient": patients.ids,
-        "time": ("time", times, {"units": "d", "long_name": "time since the first infusion or preparation"}),
-    }
-    return xr.Dataset(variables, coords=coordinates)
 
 
 # an empty table costs pandas a third of a millisecond to make, which one patient should not pay

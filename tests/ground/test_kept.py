@@ -1,0 +1,42 @@
+"""Texts kept on disk: made once, checked when read, never in the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vivocart.ground.kept import kept_text
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIVOCART_CACHE_DIR", str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def test_made_once_for_the_same_parts(folder: Path):
+    made: list[str] = []
+
+    def make() -> str:
+        made.append("x")
+        return f"text {len(made)}\nµ"
+
+    assert kept_text(["a", "b"], make) == kept_text(["a", "b"], make) == "text 1\nµ"
+    assert kept_text(["ab", ""], make) == "text 2\nµ"
+    assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"no line", b"0\ntext", b"\xff\xfe\n\xff", None])
+def test_a_damaged_file_is_made_anew(folder: Path, damage: bytes | None):
+    kept_text(["a"], lambda: "good")
+    (path,) = folder.iterdir()
+    path.write_bytes(path.read_bytes() + b"more" if damage is None else damage)
+    assert kept_text(["a"], lambda: "good again") == "good again"
+    assert kept_text(["a"], lambda: "not asked") == "good again"
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(folder: Path):
+    folder.parent.joinpath("kept").write_text("a file, not a folder")
+    assert kept_text(["a"], lambda: "made") == "made"
+    assert kept_text(["a"], lambda: "made again") == "made again"
