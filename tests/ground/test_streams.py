@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vivocart.ground.errors import InputError
-from vivocart.ground.streams import normals, normals_at, uniforms, uniforms_at
+from vivocart.ground.streams import normals, normals_at, normals_of, uniforms, uniforms_at
 
 
 @given(
@@ -58,3 +58,22 @@ def test_negative_numbers_are_refused(seed: int, first: int, count: int, draws: 
 def test_negative_patients_are_refused(seed: int, patients: list[int]):
     with pytest.raises(InputError):
         uniforms_at(seed, "x", np.array(patients))
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**12), st.integers(0, 3)), max_size=12), st.integers(0, 2**40))
+def test_many_streams_at_once_give_what_each_gives(asked: list[tuple[int, int]], seed: int):
+    streams = [[f"{name}#{number}" for number in range(4)] for name in "abc"]
+    patients, which = (np.array([pair[k] for pair in asked], dtype=np.int64) for k in (0, 1))
+    found = normals_of(seed, streams, which, patients)
+    assert found.shape == (3, len(asked))
+    for names, row in zip(streams, found, strict=True):
+        one_by_one = [
+            normals_at(seed, names[k], np.array([p]))[0] for p, k in zip(patients, which, strict=True)
+        ]
+        np.testing.assert_array_equal(row, one_by_one)
+
+
+def test_many_streams_refuse_what_one_refuses():
+    for seed, patient in ((-1, 0), (1, -1)):
+        with pytest.raises(InputError):
+            normals_of(seed, [["x"]], np.zeros(1, np.int64), np.array([patient]))

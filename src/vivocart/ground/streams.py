@@ -7,7 +7,9 @@ of patients and the number of other streams change no number.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import ndtri
@@ -15,6 +17,7 @@ from scipy.special import ndtri
 from vivocart.ground.errors import InputError
 
 _DRAWS_PER_STEP = 4  # a Philox 4x64 counter step yields four 64-bit words
+_WORDS_AT_ONCE = 4096
 _SPAN_WORTH_DRAWING = 8  # a scattered patient costs about this many neighboring ones
 
 
@@ -79,7 +82,49 @@ def uniforms_at(seed: int, stream: str, patients: np.ndarray) -> np.ndarray:
         return uniforms(seed, stream, first, last - first + 1)[indices - first, 0]
     if seed < 0:
         return uniforms(seed, stream, first, 1)[:, 0]  # which refuses it
-    return _open_interval(_philox_words(_key(seed, stream, 1), indices.astype(np.uint64) + np.uint64(1)))
+    return _open_interval(
+        _philox_words(*_key_words(_key(seed, stream, 1)), indices.astype(np.uint64) + np.uint64(1))
+    )
+
+
+def normals_of(
+    seed: int, streams: Sequence[Sequence[str]], which: np.ndarray, patients: np.ndarray
+) -> np.ndarray:
+    """The first standard normal number of each patient named in a stream of its own, for several sets of streams at once.
+
+    For few patients of very many streams: what :func:`normals_at` gives, bit for bit, without a call for each stream.
+
+    Parameters
+    ----------
+    seed
+        As in :func:`uniforms`.
+    streams
+        Sets of stream names, all of one length.
+    which, patients
+        For each patient the place of its stream in every set, and its index, each of shape (n,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_sets, n).
+
+    Raises
+    ------
+    InputError
+        If the seed or an index is negative.
+    """
+    indices = np.asarray(patients, dtype=np.int64)
+    if seed < 0 or (len(indices) and int(indices.min()) < 0):
+        raise InputError(f"seed={seed}", where="streams", mend="give whole numbers that are not negative")
+    keys = np.array([[_key_words(_key(seed, name, 1)) for name in names] for names in streams], np.uint64)
+    chosen = keys[:, which]
+    counters = np.broadcast_to(indices.astype(np.uint64) + np.uint64(1), chosen.shape[:2])
+    words = np.empty(counters.shape, np.uint64)
+    rows = max(1, _WORDS_AT_ONCE // max(1, len(indices)))
+    for first in range(0, len(words), rows):  # in pieces that stay in the processor's cache
+        part = slice(first, first + rows)
+        words[part] = _philox_words(chosen[part, :, 0], chosen[part, :, 1], counters[part])
+    return np.asarray(ndtri(_open_interval(words)))
 
 
 def normals_at(seed: int, stream: str, patients: np.ndarray) -> np.ndarray:
@@ -95,6 +140,7 @@ def normals(seed: int, stream: str, first: int, count: int, *, draws: int = 1) -
     return np.asarray(ndtri(uniforms(seed, stream, first, count, draws=draws)))
 
 
+@functools.lru_cache(maxsize=65_536)
 def _key(seed: int, stream: str, draws: int) -> int:
     digest = hashlib.sha256(f"{seed}\x1f{stream}\x1f{draws}".encode()).digest()
     return int.from_bytes(digest[:16], "little")
@@ -104,16 +150,22 @@ def _open_interval(words: np.ndarray) -> np.ndarray:
     return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
-def _philox_words(key: int, counters: np.ndarray) -> np.ndarray:
+def _key_words(key: int) -> tuple[np.uint64, np.uint64]:
+    return np.uint64(key & (2**64 - 1)), np.uint64(key >> 64)
+
+
+def _philox_words(
+    key_low: np.ndarray | np.uint64, key_high: np.ndarray | np.uint64, counters: np.ndarray
+) -> np.ndarray:
     """First word of the Philox 4x64-10 block of each counter (Salmon and others 2011), for scattered patients."""
-    mask = 2**64 - 1
-    keys = [key & mask, key >> 64]
+    # Weyl sequence of the keys: they wrap around at 64 bits, which numpy tells of single numbers and not of arrays
+    low, high = np.atleast_1d(key_low), np.atleast_1d(key_high)
     words = [counters, np.zeros_like(counters), np.zeros_like(counters), np.zeros_like(counters)]
     for _ in range(10):
         high0, low0 = _wide_product(words[0], 0xD2E7470EE14C6C93)
         high2, low2 = _wide_product(words[2], 0xCA5A826395121157)
-        words = [high2 ^ words[1] ^ np.uint64(keys[0]), low2, high0 ^ words[3] ^ np.uint64(keys[1]), low0]
-        keys = [(keys[0] + 0x9E3779B97F4A7C15) & mask, (keys[1] + 0xBB67AE8584CAA73B) & mask]
+        words = [high2 ^ words[1] ^ low, low2, high0 ^ words[3] ^ high, low0]
+        low, high = low + np.uint64(0x9E3779B97F4A7C15), high + np.uint64(0xBB67AE8584CAA73B)
     return words[0]
 
 

@@ -11,14 +11,19 @@ import numpy as np
 import pandas as pd
 
 from vivocart.ground.errors import InputError, UnknownNameError
-from vivocart.ground.streams import normals_at
+from vivocart.ground.streams import normals_at, normals_of
 from vivocart.model.rows import SledaiItemRow
-from vivocart.patients.covariates import CovariateTable, load_covariates
+from vivocart.patients.covariates import CovariateTable, Draw, load_covariates
 from vivocart.patients.criteria import EntryCriteria
 from vivocart.patients.draws import PopulationDraws
 from vivocart.patients.own_patients import read_patients
 from vivocart.patients.parameters import drawn_parameters, moved_values
-from vivocart.patients.sledai_baseline import sledai_covariates, sledai_items, typical_thresholds
+from vivocart.patients.sledai_baseline import (
+    sledai_covariates,
+    sledai_items,
+    sledai_numbers,
+    typical_thresholds,
+)
 
 if TYPE_CHECKING:
     from vivocart.model.load import Model
@@ -247,14 +252,18 @@ def _accepted_covariates(
     if criteria is None:
         return known, attempts
     waiting = np.flatnonzero(~criteria.accepted(known))
-    for attempt in range(1, MAXIMUM_ATTEMPTS + 1):
-        if len(waiting) == 0:
-            return known, attempts
-        drawn = candidates(table, items, seed=seed, patients=patients[waiting], attempt=attempt)
+    attempt = 1
+    while len(waiting) and attempt <= MAXIMUM_ATTEMPTS:
+        count = min(_candidates_at_once(attempt), MAXIMUM_ATTEMPTS + 1 - attempt)
+        drawn = candidates(table, items, seed=seed, patients=patients[waiting], attempt=attempt, count=count)
+        accepted = criteria.accepted(drawn).reshape(len(waiting), count)
+        first = np.where(accepted.any(axis=1), np.argmax(accepted, axis=1), count - 1)
+        chosen = np.arange(len(waiting)) * count + first
         for name, values in drawn.items():
-            known[name][waiting] = values
-        attempts[waiting] += 1
-        waiting = waiting[~criteria.accepted(drawn)]
+            known[name][waiting] = values[chosen]
+        attempts[waiting] += first + 1
+        waiting = waiting[~accepted.any(axis=1)]
+        attempt += count
     if len(waiting) == 0:
         return known, attempts
     sample = candidates(table, items, seed=seed, patients=np.arange(2000), attempt=0)
@@ -267,8 +276,19 @@ def _accepted_covariates(
     )
 
 
+def _candidates_at_once(attempt: int) -> int:
+    """Candidates drawn for each patient who still waits: one while many wait, ever more for the few that are left."""
+    return 1 if attempt < 3 else attempt + 1
+
+
 def candidates(
-    table: CovariateTable, items: Sequence[SledaiItemRow], *, seed: int, patients: np.ndarray, attempt: int
+    table: CovariateTable,
+    items: Sequence[SledaiItemRow],
+    *,
+    seed: int,
+    patients: np.ndarray,
+    attempt: int,
+    count: int = 1,
 ) -> dict[str, np.ndarray]:
     """Covariates of candidates before any entry criterion, SLEDAI-2K included.
 
@@ -278,14 +298,34 @@ def candidates(
         What is drawn.
     seed, patients, attempt
         Seed, indices of the patients, and the number of candidates turned away before.
+    count
+        Candidates for each patient; they stand next to each other, so each array has shape (n_patients * count,).
     """
-    suffix = f"#{attempt}" if attempt else ""
-
-    def draw(name: str) -> np.ndarray:
-        return normals_at(seed, f"patients/{name}{suffix}", patients)
-
+    draw = _numbers(
+        table, items, seed, patients, [f"#{k}" if k else "" for k in range(attempt, attempt + count)]
+    )
     values = table.values(draw)
     if "nephritis" in values:
         share = table.rows["nephritis"][0].median
         values |= sledai_covariates(values, draw, items=items, nephritis_share=share)
     return values
+
+
+def _numbers(
+    table: CovariateTable,
+    items: Sequence[SledaiItemRow],
+    seed: int,
+    patients: np.ndarray,
+    suffixes: Sequence[str],
+) -> Draw:
+    """Standard normal numbers by name, for all patients and suffixes; in one call where there are several suffixes."""
+    if len(suffixes) == 1:
+        return lambda name: normals_at(seed, f"patients/{name}{suffixes[0]}", patients)
+    names = [*table.mixing, *sledai_numbers(items)]
+    rows = normals_of(
+        seed,
+        [[f"patients/{name}{suffix}" for suffix in suffixes] for name in names],
+        np.tile(np.arange(len(suffixes)), len(patients)),
+        np.repeat(patients, len(suffixes)),
+    )
+    return dict(zip(names, rows, strict=True)).__getitem__

@@ -94,6 +94,13 @@ def sledai_covariates(
     return found | baseline_scores({**covariates, **found}, items)
 
 
+def sledai_numbers(items: Sequence[SledaiItemRow]) -> tuple[str, ...]:
+    """Names of the standard normal numbers that :func:`sledai_covariates` draws, each once."""
+    threshold = [item for item in items if item.rule == "threshold"]
+    organs = dict.fromkeys(f"organ_{item.organ}" for item in threshold)
+    return (*organs, *(f"sledai_{item.item}" for item in threshold))
+
+
 def baseline_items(
     covariates: Mapping[str, np.ndarray], items: Sequence[SledaiItemRow]
 ) -> dict[str, np.ndarray]:
