@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
-import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -126,9 +125,8 @@ def endpoint(
 
 def known_endpoints() -> Mapping[str, Endpoint]:
     """All endpoints by id, ordered by family."""
-    package = importlib.import_module("vivocart.endpoints")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"vivocart.endpoints.{module.name}")
+    for family in FAMILIES:
+        importlib.import_module(f"vivocart.endpoints.{family}")
     ordered = sorted(_ENDPOINTS.values(), key=lambda entry: FAMILIES.index(entry.family))
     return MappingProxyType({entry.id: entry for entry in ordered})
 

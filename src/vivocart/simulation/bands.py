@@ -13,7 +13,6 @@ from typing import final
 
 import numpy as np
 import xarray as xr
-from numba import njit
 
 _LOWEST = 1e-4  # every observable's unit is chosen so that smaller values read as zero
 _HIGHEST = 1e6
@@ -21,8 +20,6 @@ _BIN = float(np.log(1.0045))  # with the steps below no bin is wider than half a
 _DROPPED = (
     41  # bits of a double's fraction that do not matter: what is left tells steps of 0.05 percent apart
 )
-_SIGN = np.int64(-(2**63))
-_INFINITE = int(np.float64(np.inf).view(np.int64))
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """What a band shows: the median, the middle half and the middle nine tenths of patients."""
@@ -72,11 +69,13 @@ def count_bands(
     before
         Counts of other chunks at the same times; they are added to in place and returned. Several threads may add at once.
     """
+    from vivocart.simulation import loops  # late: it loads a compiler
+
     counted = empty_bands(data, observables) if before is None else before
     for name in observables:
         values = np.ascontiguousarray(data[name].values.T, dtype=np.float64)
         with counted.locks[name]:
-            _count(values.view(np.int64), counted.counts[name], _PLACES, _FIRST_STEP)
+            loops.count(values.view(np.int64), counted.counts[name], _PLACES, _FIRST_STEP, _DROPPED)
     return counted
 
 
@@ -91,26 +90,6 @@ def empty_bands(data: xr.Dataset, observables: Sequence[str]) -> BandCounts:
         },
         locks={name: threading.Lock() for name in observables},
     )
-
-
-@njit(cache=True, nogil=True)
-def _count(bits: np.ndarray, counts: np.ndarray, places: np.ndarray, first: int) -> None:
-    """Add each value, as the bits of its double (n_times, n_patients), to its bin (n_times, n_bins)."""
-    n_times, n_patients = bits.shape
-    beyond = counts.shape[1] - 1
-    for time in range(n_times):
-        row = counts[time]
-        for patient in range(n_patients):
-            value = bits[time, patient]
-            if value & ~_SIGN > _INFINITE:  # not a number
-                continue
-            step = (value >> _DROPPED) - first
-            if step < 0:  # also what is negative: its sign is the highest bit
-                row[0] += 1
-            elif step >= places.shape[0]:
-                row[beyond] += 1
-            else:
-                row[places[step]] += 1
 
 
 def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) -> xr.Dataset:

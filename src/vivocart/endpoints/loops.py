@@ -1,0 +1,105 @@
+"""Loops over output times and patients for :mod:`vivocart.endpoints.curves`, compiled and without the interpreter's lock."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_FLOOR = 1e-12  # a count that the solver leaves at zero or a rounding error below it
+
+
+@njit(cache=True, nogil=True)
+def extremes(
+    values: np.ndarray,
+    inside: np.ndarray,
+    sides: np.ndarray,
+    shares: np.ndarray,
+    lowest: np.ndarray,
+    highest: np.ndarray,
+) -> None:
+    """Extremes of values (n_times, n) in windows: output times inside, and both ends between two of them."""
+    n_patients = values.shape[1]
+    for window in range(inside.shape[0]):
+        low, high = lowest[window], highest[window]
+        for end in range(2):
+            share = shares[window, end]
+            left, right = values[sides[window, 2 * end]], values[sides[window, 2 * end + 1]]
+            for patient in range(n_patients):
+                value = left[patient] + share * (right[patient] - left[patient])
+                value = right[patient] if share == 1.0 else value
+                low[patient] = value if end == 0 or value < low[patient] else low[patient]
+                high[patient] = value if end == 0 or value > high[patient] else high[patient]
+        for time in range(inside[window, 0], inside[window, 1]):
+            row = values[time]
+            for patient in range(n_patients):
+                value = row[
+                    patient
+                ]  # no min() and max(): what they do with NaN keeps the loop from vector units
+                low[patient] = value if value < low[patient] else low[patient]
+                high[patient] = value if value > high[patient] else high[patient]
+
+
+@njit(cache=True, nogil=True)
+def _crossing(left: float, right: float, limit: float) -> float:
+    """Share of a step at which its logarithm crosses that of ``limit``."""
+    low, high = np.log(max(left, _FLOOR)), np.log(max(right, _FLOOR))
+    if high == low:
+        return 0.0
+    return min(max((np.log(max(limit, _FLOOR)) - low) / (high - low), 0.0), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def spells(
+    times: np.ndarray,
+    values: np.ndarray,
+    limit: float,
+    days: np.ndarray,
+    longest: np.ndarray,
+    back: np.ndarray,
+) -> None:
+    """Spells of values (n_times, n) below a limit; what is written to holds zeros."""
+    n_times, n_patients = values.shape
+    began = np.empty(n_patients)
+    for time in range(n_times + 1):
+        for patient in range(n_patients):
+            is_below = time < n_times and values[time, patient] < limit
+            was_below = time > 0 and values[time - 1, patient] < limit
+            if is_below == was_below:
+                continue
+            day = times[min(time, n_times - 1)]
+            if 0 < time < n_times:
+                share = _crossing(values[time - 1, patient], values[time, patient], limit)
+                day = times[time - 1] + share * (times[time] - times[time - 1])
+            if is_below:
+                began[patient] = day
+                continue
+            days[patient] += day - began[patient]
+            longest[patient] = max(longest[patient], day - began[patient])
+            back[patient] = np.inf if time == n_times else day
+
+
+@njit(cache=True, nogil=True)
+def first_below(
+    times: np.ndarray, values: np.ndarray, limit: np.ndarray, start: np.ndarray, day: np.ndarray
+) -> None:
+    """First day below of values (n_times, n); ``day`` is left as it is for who never is."""
+    n_times, n_patients = values.shape
+    for patient in range(n_patients):
+        for time in range(start[patient], n_times):
+            if values[time, patient] < limit[patient]:
+                day[patient] = times[time]
+                if time > start[patient]:
+                    share = _crossing(values[time - 1, patient], values[time, patient], limit[patient])
+                    day[patient] = times[time - 1] + share * (times[time] - times[time - 1])
+                break
+
+
+@njit(cache=True, nogil=True)
+def highest(values: np.ndarray, highest: np.ndarray, index: np.ndarray) -> None:
+    """Place of the highest of values (n_times, n), which begin as those of the first time."""
+    for time in range(1, values.shape[0]):
+        row = values[time]
+        for patient in range(values.shape[1]):
+            if row[patient] > highest[patient]:
+                highest[patient] = row[patient]
+                index[patient] = time
