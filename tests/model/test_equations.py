@@ -122,7 +122,12 @@ def test_an_engager_turns_to_bcma_by_its_two_switches(rates, typical):
     assert found["plasma_cell_long"] < 0
     assert found["plasma_cell_short"] < 0
     assert found["plasmablast_blood"] < 0
-    assert found["naive_b_lymphoid"] == pytest.approx(0.0, abs=1e-12)
+    for kind in ("naive_b", "memory_b"):
+        per_cell = found[f"{kind}_blood"] / named[f"{kind}_blood"]
+        per_plasmablast = found["plasmablast_blood"] / named["plasmablast_blood"]
+        assert per_cell == pytest.approx(values["b_cell_bcma_share"] * per_plasmablast, rel=1e-9)
+    spared = rates.rates({**values, "b_cell_bcma_share": 0.0}, np.array(list(named.values())))
+    assert spared["naive_b_lymphoid"] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_the_untreated_state_is_stable(rates, typical, people):
