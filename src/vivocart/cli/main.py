@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from vivocart.cli.calibrate import calibrate
 from vivocart.cli.compare import compare
 from vivocart.cli.completion import completion
 from vivocart.cli.doctor import doctor
@@ -22,6 +23,7 @@ from vivocart.cli.sensitivity import sensitivity
 from vivocart.cli.serve import serve
 from vivocart.cli.simulate import simulate
 from vivocart.cli.trial import trial
+from vivocart.cli.validate import validate
 from vivocart.ground.errors import VivocartError
 
 _DEBUG = "VIVOCART_DEBUG"
@@ -69,7 +71,20 @@ def cli(context: click.Context, *, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for _command in (trial, simulate, compare, run_scenario, sensitivity, serve, model, evidence, doctor, completion):
+for _command in (
+    trial,
+    simulate,
+    compare,
+    calibrate,
+    run_scenario,
+    sensitivity,
+    serve,
+    model,
+    evidence,
+    doctor,
+    completion,
+    validate,
+):
     cli.add_command(_command)
 
 

@@ -7,11 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from vivocart.report.figures import figures
 from vivocart.report.palette import theme_css
-from vivocart.report.record_page import report_parts
+from vivocart.report.record_page import bold, report_parts
 from vivocart.report.spelling import exact, in_print, number, percent, unit_words
 from vivocart.report.tables import (
     assumption_rows,
@@ -88,7 +88,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     printed: dict[str, Callable[..., Any]] = {
-        "bold": _bold,
+        "bold": bold,
         "breakable": _breakable,
         "exact": exact,
         "groupby_in_order": _in_order,
@@ -99,12 +99,6 @@ def _environment() -> jinja2.Environment:
     }
     environment.filters.update(printed)
     return environment
-
-
-def _bold(text: str) -> Markup:
-    """Escaped text with what stands between two asterisks in bold."""
-    parts = str(escape(text)).split("**")
-    return Markup("".join(f"<b>{part}</b>" if position % 2 else part for position, part in enumerate(parts)))
 
 
 def _breakable(identifier: str) -> Markup:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, final
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from vivocart.endpoints.registry import known_endpoints
 from vivocart.evidence.citations import STYLES, short, source_line
@@ -146,6 +146,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     found.filters |= {
+        "bold": bold,
         "breakable": breakable,
         "capitalize_first": _capitalized,
         "exact": exact,
@@ -158,6 +159,12 @@ def environment() -> jinja2.Environment:
 
 def _capitalized(text: str) -> str:
     return (text[:1].upper() + text[1:]).rstrip(".")
+
+
+def bold(text: str) -> Markup:
+    """Escaped text with what stands between two asterisks in bold."""
+    parts = str(escape(text)).split("**")
+    return Markup("".join(f"<b>{part}</b>" if position % 2 else part for position, part in enumerate(parts)))
 
 
 def breakable(identifier: str) -> Markup:
