@@ -235,7 +235,9 @@ def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray, clear: np.ndarray) -> Non
     axes.plot(x[~clear], y[~clear], marker="v", color=_OWN, markerfacecolor="none", **shared)
 
 
-def _errors_panel(seen: pd.DataFrame, label: str, number: int, column: str, words: str) -> Panel:
+def _errors_panel(
+    seen: pd.DataFrame, label: str, number: int, column: str, words: str, logarithmic: bool
+) -> Panel:
     canvas = canvas_of((3.6, 3.2))
     axes = canvas.subplots()
     canvas.subplots_adjust(left=0.16)

@@ -132,7 +132,8 @@ def _groups(plan: CoursePlan, counts: Sequence[int]) -> list[list[int]]:
     for place, course in enumerate(plan.courses):
         joined = times | set(course.times.tolist())
         fits = len(joined) <= _MOST_TIMES and (rows + counts[place]) * len(joined) * width <= _MOST_SHARED
-        if groups and fits and not plan.keeps_time:
+        apart = plan.keeps_time and bool(groups) and plan.courses[groups[-1][0]].start != course.start
+        if groups and fits and not apart:
             groups[-1].append(place)
             times, rows = joined, rows + counts[place]
         else:

@@ -39,7 +39,7 @@ _EARLY_DRAWS = 150
 _BOX = 0.7  # how far a round may move a number, on its scale
 _LEAST_SHARE = 0.04  # of the draws that must still count for every patient after a move
 _TRUSTED_SHARE = 0.10  # from which on a patient's posterior is taken from its draws rather than from its mode
-_SETTLED = 2e-3
+_SETTLED = 5e-3
 _STEP = 1e-4  # of derivatives of the likelihood in the population's numbers
 
 
