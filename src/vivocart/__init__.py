@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vivocart.calibration.observations import observations
+    from vivocart.calibration.posterior import load_posterior
     from vivocart.decisions.compare import compare
     from vivocart.endpoints.table import endpoints, summarize
     from vivocart.evidence.citations import cite
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from vivocart.model.load import load_model
     from vivocart.patients.population import VirtualPopulation
     from vivocart.report.write import write_trial
+    from vivocart.scenarios.calibrate import calibrate
     from vivocart.scenarios.trial import run_trial
     from vivocart.simulation.rescue import Rescue
     from vivocart.simulation.run import simulate
@@ -29,9 +31,11 @@ _HOMES = {
     "Rescue": "simulation.rescue",
     "VirtualPopulation": "patients.population",
     "VivocartError": "ground.errors",
+    "calibrate": "scenarios.calibrate",
     "cite": "evidence.citations",
     "compare": "decisions.compare",
     "load_model": "model.load",
+    "load_posterior": "calibration.posterior",
     "load_products": "therapies.product",
     "load_study": "trials.protocol",
     "observations": "calibration.observations",
@@ -46,10 +50,12 @@ __all__ = [
     "Rescue",
     "VirtualPopulation",
     "VivocartError",
+    "calibrate",
     "cite",
     "compare",
     "endpoints",
     "load_model",
+    "load_posterior",
     "load_products",
     "load_study",
     "observations",

@@ -11,6 +11,10 @@ from vivocart.patients.draws import (
     chosen_scenarios,
     patient_values,
     prior_draws,
+    spread_multipliers,
+    spread_numbers,
+    typical_numbers,
+    typical_values,
     uncertain_parameters,
     varying_parameters,
 )
@@ -115,3 +119,11 @@ def test_taking_draws_keeps_them_together():
     assert len(taken) == 2
     assert taken.typical["car_loss"][0] == draws.typical["car_loss"][4]
     assert taken.scenario["interval_days"][1] == draws.scenario["interval_days"][0]
+
+
+def test_numbers_and_values_go_both_ways():
+    z = np.linspace(-3.0, 3.0, 25)
+    for name in uncertain_parameters(MODEL):
+        row = MODEL.parameters[name]
+        np.testing.assert_allclose(typical_numbers(row, typical_values(row, z)), z, atol=1e-5)
+    np.testing.assert_allclose(spread_numbers(spread_multipliers(z)), z, rtol=1e-12, atol=1e-12)

@@ -258,19 +258,6 @@ def first_particles(problem: Problem, n_particles: int, seed: int, threads: int 
     InputError
         If hardly any candidate meets a study's entry criteria.
     """
-    shape = (n_particles, problem.cohorts_per_particle)
-    cohorts: list[Cohorts] = []
-    for study in problem.studies:
-        n, forward = study.design.n_patients, study.forward
-        name = f"calibration/start/{study.design.id}"
-        eta = normals(seed, f"{name}/eta", 0, n_particles, draws=max(1, shape[1] * n * forward.n_varying))
-        cohorts.append(
-            Cohorts(
-                eta=eta[:, : shape[1] * n * forward.n_varying].reshape(*shape, n, forward.n_varying),
-                numbers=_accepted_numbers(study, (*shape, n), seed, name),
-                values=np.empty((*shape, n, len(forward.columns))),
-            )
-        )
     particles = Particles(
         typical=normals(seed, "calibration/start/typical", 0, n_particles, draws=max(1, problem.n_uncertain))[
             :, : problem.n_uncertain
@@ -279,10 +266,34 @@ def first_particles(problem: Problem, n_particles: int, seed: int, threads: int 
             :, : problem.n_varying
         ],
         scenario=normals(seed, "calibration/start/scenario", 0, n_particles, draws=len(problem.studies)),
-        cohorts=tuple(cohorts),
+        cohorts=fresh_cohorts(problem, n_particles, seed, "calibration/start"),
         log_likelihoods=np.zeros((n_particles, len(problem.studies))),
     )
     return simulated(problem, particles, tuple(range(len(problem.studies))), threads)
+
+
+def fresh_cohorts(problem: Problem, n_particles: int, seed: int, stream: str) -> tuple[Cohorts, ...]:
+    """Cohorts of new patients for each particle, not yet simulated.
+
+    Raises
+    ------
+    InputError
+        If hardly any candidate meets a study's entry criteria.
+    """
+    shape = (n_particles, problem.cohorts_per_particle)
+    cohorts: list[Cohorts] = []
+    for study in problem.studies:
+        n, forward = study.design.n_patients, study.forward
+        name = f"{stream}/{study.design.id}"
+        eta = normals(seed, f"{name}/eta", 0, n_particles, draws=max(1, shape[1] * n * forward.n_varying))
+        cohorts.append(
+            Cohorts(
+                eta=eta[:, : shape[1] * n * forward.n_varying].reshape(*shape, n, forward.n_varying),
+                numbers=_accepted_numbers(study, (*shape, n), seed, name),
+                values=np.empty((*shape, n, len(forward.columns))),
+            )
+        )
+    return tuple(cohorts)
 
 
 def _accepted_numbers(study: StudyProblem, shape: tuple[int, int, int], seed: int, name: str) -> np.ndarray:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, final
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from vivocart.ground.errors import InputError
 from vivocart.ground.streams import normals_at
 from vivocart.model.rows import Distribution, ParameterRow
-from vivocart.patients.sampling import sampled_values, transformed_sd
+from vivocart.patients.sampling import sampled_values, to_normal, transformed_sd
 
 if TYPE_CHECKING:
     from vivocart.model.load import Model
@@ -106,6 +107,28 @@ def typical_values(row: ParameterRow, z: np.ndarray) -> np.ndarray:
     return sampled_values(scale, z, row.value, sd, lower=row.lower, upper=row.upper)
 
 
+def typical_numbers(row: ParameterRow, values: np.ndarray) -> np.ndarray:
+    """Standard normal numbers that :func:`typical_values` turns into these values: how far each lies out in the prior."""
+    assert row.uncertainty is not None and row.uncertainty_kind is not None
+    scale = uncertainty_scale(row)
+    sd = transformed_sd(scale, row.value, row.uncertainty, row.uncertainty_kind)
+    center = to_normal(scale, row.value)
+    z = (to_normal(scale, values) - center) / sd
+    low, high = (
+        side if bound is None else (to_normal(scale, bound) - center) / sd
+        for side, bound in ((-np.inf, row.lower), (np.inf, row.upper))
+    )
+    if np.isinf(low) and np.isinf(high):
+        return np.asarray(z)
+    below, above = ndtr(low), ndtr(high)
+    return np.asarray(ndtri(np.clip((ndtr(z) - below) / (above - below), 1e-12, 1.0 - 1e-12)))
+
+
+def spread_numbers(multipliers: np.ndarray) -> np.ndarray:
+    """Standard normal numbers that :func:`spread_multipliers` turns into these multipliers."""
+    return np.log(multipliers) / SPREAD_LOG_SD
+
+
 def spread_multipliers(z: np.ndarray) -> np.ndarray:
     """Multipliers of a between-patient standard deviation from standard normal numbers; :data:`SPREAD_LOG_SD`."""
     return np.exp(SPREAD_LOG_SD * z)
@@ -161,7 +184,5 @@ def prior_draws(
 
 def chosen_scenarios(z: np.ndarray, values: tuple[float, ...]) -> np.ndarray:
     """One of ``values`` for each standard normal number, all equally likely, the smaller for the smaller number."""
-    from scipy.special import ndtr
-
     places = np.minimum((ndtr(z) * len(values)).astype(np.int64), len(values) - 1)
     return np.asarray(values, dtype=np.float64)[places]

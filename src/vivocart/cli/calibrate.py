@@ -1,0 +1,264 @@
+"""``vivocart calibrate``: the population fitted to published summaries, or to the user's own patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vivocart.cli.calibrate_data import calibrate_data, data_options
+from vivocart.cli.options import examples, json_option, quiet_option, seed_option, threads_option
+from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vivocart.calibration.posterior import Posterior
+    from vivocart.model.load import Model
+    from vivocart.scenarios.calibrate import FitProgress
+
+_TOP = 10
+
+
+@click.command(
+    epilog=examples(
+        "vivocart calibrate hn2301",
+        "vivocart calibrate hn2301 --resume",
+        "vivocart calibrate hn2301 mueller2024 --out both.nc",
+        "vivocart calibrate mystudy.yaml --observations mine.csv",
+        "vivocart calibrate --data patients.csv --map map.yaml",
+    )
+)
+@click.argument("studies", nargs=-1, metavar="[STUDY]...")
+@click.option(
+    "--particles",
+    "n_particles",
+    type=click.IntRange(min=20),
+    default=None,
+    metavar="N",
+    help="Populations carried along; as many as some minutes allow unless given.",
+)
+@click.option(
+    "--sweeps",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Rounds of moves after each step of the temperature, three times as many after the last; 5 unless given.",
+)
+@click.option(
+    "--cohorts",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Cohorts of each study that every population carries.",
+)
+@click.option(
+    "--observations",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="CSV",
+    help="Observations of your own, fitted with the shipped ones of the same study.",
+)
+@click.option("--resume", is_flag=True, help="Go on where the same call was stopped, to the same result.")
+@data_options
+@seed_option
+@threads_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="NetCDF file of the posterior, results/STUDY-posterior.nc unless given; with --data a folder.",
+)
+@json_option
+@quiet_option
+def calibrate(
+    *,
+    studies: tuple[str, ...],
+    seed: int,
+    threads: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Fit the population to published summaries of STUDY (several are fitted together), by sequential Monte Carlo.
+
+    The posterior of typical values, between-patient spreads and unknown dosing intervals goes to one NetCDF file that
+    ArviZ reads. The same command and seed give the same file. Ctrl-C leaves a checkpoint; --resume goes on from it.
+    With --data, individual patients are fitted instead.
+    """
+    from vivocart.ground.errors import InputError
+
+    own = {name: options.pop(name) for name in ("n_particles", "sweeps", "cohorts", "observations", "resume")}
+    data: Path | None = options.pop("data")
+    if data is not None:
+        if studies:
+            raise InputError("given with --data", where=" ".join(studies), mend="leave one of them out")
+        calibrate_data(
+            data, options=options, out=out, seed=seed, threads=threads, as_json=as_json, quiet=quiet
+        )
+        return
+    if not studies:
+        raise InputError(
+            "nothing to fit", where="calibrate", mend="name a study, such as hn2301, or give --data"
+        )
+    _calibrate_studies(studies, own, out=out, seed=seed, threads=threads, as_json=as_json, quiet=quiet)
+
+
+def _calibrate_studies(
+    studies: tuple[str, ...],
+    options: dict[str, Any],
+    *,
+    out: Path | None,
+    seed: int,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from vivocart.model.load import load_model
+    from vivocart.scenarios.calibrate import DEFAULT_SWEEPS, calibrate
+    from vivocart.scenarios.files import replace_file, require_writable
+
+    path = out or Path("results") / ("-".join(Path(name).stem for name in studies) + "-posterior.nc")
+    require_writable(path.parent)
+    checkpoint = path.with_name(path.name + ".checkpoint.npz")
+    silent = quiet or as_json
+    try:
+        posterior = calibrate(
+            list(studies),
+            n_particles=options["n_particles"],
+            sweeps=options["sweeps"] or DEFAULT_SWEEPS,
+            cohorts_per_particle=options["cohorts"],
+            extra_observations=options["observations"],
+            seed=seed,
+            checkpoint=checkpoint,
+            resume=options["resume"],
+            threads=threads,
+            on_progress=None if silent else _teller(),
+            on_message=None if silent else lambda text: click.echo(text, err=True),
+        )
+    except KeyboardInterrupt:
+        if not quiet and checkpoint.exists():
+            click.echo(f"kept in {checkpoint}: the same call with --resume goes on", err=True)
+        raise
+    with replace_file(path) as partial:
+        posterior.write(partial)
+    checkpoint.unlink(missing_ok=True)
+    model = load_model()
+    if as_json:
+        print_json(_summary(posterior, model) | {"file": str(path)})
+    elif not quiet:
+        _print_posterior(posterior, model)
+        click.echo(f"Posterior: {path} ({path.stat().st_size / 1e3:.0f} kB)")
+
+
+def _teller() -> Callable[[FitProgress], None]:
+    """Progress on stderr, one line a round, written over where it is a terminal."""
+    import sys
+
+    terminal = sys.stderr.isatty()
+
+    def tell(now: FitProgress) -> None:
+        if terminal:
+            click.echo(f"\r\x1b[K{now}", err=True, nl=now.temperature >= 1.0 and now.sweep == 0)
+        elif now.sweep == 0 or now.temperature >= 1.0:
+            click.echo(str(now), err=True)
+
+    return tell
+
+
+def _summary(posterior: Posterior, model: Model) -> dict[str, Any]:
+    from vivocart.calibration.insight import (
+        contraction,
+        fit_numbers,
+        predicted,
+        scenario_shares,
+        trade_offs,
+    )
+    from vivocart.scenarios.summary import records
+
+    return {
+        "purpose": "for research, not for treatment decisions",
+        "command": posterior.command,
+        "seed": posterior.provenance.seed,
+        "model_hash": posterior.provenance.model_hash,
+        "run": dict(fit_numbers(posterior)),
+        "scenarios": {name: records(table) for name, table in scenario_shares(posterior).items()},
+        "contraction": records(contraction(posterior, model)),
+        "trade_offs": records(trade_offs(posterior, model)),
+        "predicted": records(predicted(posterior)),
+        "held_out": dict(posterior.held_out),
+    }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(row) for row in table.to_dict("records")]
+
+
+def _print_posterior(posterior: Posterior, model: Model) -> None:
+    from vivocart.calibration.insight import (
+        contraction,
+        fit_numbers,
+        predicted,
+        scenario_shares,
+        trade_offs,
+    )
+
+    def number(value: object) -> str:
+        shown = float(str(value))
+        return "not reached" if shown == float("inf") else f"{shown:.3g}"
+
+    for name, table in scenario_shares(posterior).items():
+        rows = [
+            (number(row["value"]), f"{row['prior']:.2f}", f"{row['posterior']:.2f} ± {row['error']:.2f}")
+            for row in _rows(table)
+        ]
+        print_table(f"{name}: a discrete unknown", ("value", "prior", "posterior"), rows)
+    informed = contraction(posterior, model).head(_TOP)
+    print_table(
+        "What the data informed most (1 known, 0 nothing learned)",
+        ("unknown", "contraction", "prior", "posterior", "5 %", "95 %", "kind before"),
+        [
+            (
+                str(row["parameter"]) if row["part"] == "typical" else f"spread of {row['parameter']}",
+                f"{row['contraction']:.2f} ± {row['error']:.2f}",
+                *(number(value) for value in (row["prior_median"], row["median"], row["q05"], row["q95"])),
+                str(row["kind"]),
+            )
+            for row in _rows(informed)
+        ],
+    )
+    pairs = trade_offs(posterior, model).head(_TOP)
+    if len(pairs):
+        print_table(
+            "Pairs that the data do not tell apart (posterior correlation)",
+            ("first", "second", "correlation"),
+            [(str(row["first"]), str(row["second"]), f"{row['correlation']:.2f}") for row in _rows(pairs)],
+        )
+    print_table(
+        "Published, and new cohorts of that size before and after the fit (median, 5 % and 95 %)",
+        ("reading", "published", "before", "after", ""),
+        [
+            (
+                str(row["reading"]),
+                number(row["low"])
+                if row["low"] == row["high"]
+                else f"{number(row['low'])} to {number(row['high'])}",
+                f"{number(row['prior_median'])} ({number(row['prior_q05'])} to {number(row['prior_q95'])})",
+                f"{number(row['median'])} ({number(row['q05'])} to {number(row['q95'])})",
+                "fitted" if row["fitted"] else "held out",
+            )
+            for row in _rows(predicted(posterior))
+        ],
+    )
+    run = fit_numbers(posterior)
+    click.echo(
+        f"{run['particles']:.0f} particles, {run['stages']:.0f} temperatures, {run['distinct']:.0f} distinct at the end; "
+        f"logarithm of the evidence {run['log_evidence']:.2f}."
+    )
+    click.echo("Fitted is not validated: rows that were fitted agree because they were fitted.")
+    click.echo(RESEARCH_ONLY)
