@@ -10,7 +10,7 @@ from vivocart.calibration.individuals.problem import Problem, state_problem
 from vivocart.formats.nonmem import parse_nonmem, read_nonmem
 from vivocart.model.load import Model, load_model
 
-THEOPHYLLINE = Path(__file__).resolve().parents[2] / "data" / "theophylline"
+THEOPHYLLINE = Path(__file__).resolve().parents[3] / "docs" / "examples" / "theophylline"
 LINE = """
 model line
   x' = 0

@@ -178,8 +178,8 @@ def theophylline_fit(theophylline_problem):
     return fit_individuals(theophylline_problem, seed=1)
 
 
-# Estimate and standard error as the README of nlmixr2est prints them for the same model, data and (additive) error, by SAEM:
-# logarithms of ka, CL, V; the coefficients of variation between patients and the residual error come without standard errors.
+# Estimate and standard error as the README of nlmixr2est prints them for the same model, data and (additive) error, by
+# SAEM: logarithms of ka, CL, V; coefficients of variation between patients and residual error have no standard errors there.
 PUBLISHED = {"typical:ka": (0.464, 0.195), "typical:CL": (1.01, 0.085), "typical:V": (3.46, 0.0447)}
 PUBLISHED_CV = {"spread:ka": 71.1, "spread:CL": 27.4, "spread:V": 13.1}
 

@@ -5,13 +5,12 @@ Patients' parameters are drawn and solved once, then weighed anew for every popu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import final
 
 import numpy as np
-from scipy.special import gammaincinv, gammaln, logsumexp, ndtri
+from scipy.special import gammaincinv, gammaln, ndtri
 
 from vivocart.calibration.individuals.population import Values
 from vivocart.calibration.individuals.problem import Problem
@@ -169,12 +168,15 @@ def weigh(problem: Problem, data_part: np.ndarray, patient_part: np.ndarray) -> 
         (n_draws, n_subjects) of :func:`patient_densities`.
     """
     logs = np.add.reduceat(data_part, problem.measured.starts, axis=1) + patient_part
-    total = logsumexp(logs, axis=0)
-    with np.errstate(invalid="ignore"):
-        weights = np.where(np.isfinite(total), np.exp(logs - total), 0.0)
+    most = logs.max(axis=0)
+    shares = np.exp(logs - np.where(np.isfinite(most), most, 0.0))
+    total = shares.sum(axis=0)
+    with np.errstate(divide="ignore"):
+        likelihood = most + np.log(total) - np.log(len(logs))
+    weights = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
     squares = (weights * weights).sum(axis=0)
     effective = np.divide(1.0, squares, out=np.zeros_like(squares), where=squares > 0)
-    return Weighed(log_likelihood=total - np.log(len(logs)), weights=weights, effective=effective)
+    return Weighed(log_likelihood=likelihood, weights=weights, effective=effective)
 
 
 def moments(draws: Draws, weighed: Weighed) -> tuple[np.ndarray, np.ndarray]:
@@ -202,8 +204,3 @@ def log_prior(problem: Problem, vector: np.ndarray) -> float:
             ratio = np.exp(2.0 * (np.log(entry.spread) - found[name]))
             total -= problem.prior_patients * (found[name] + 0.5 * ratio)
     return total
-
-
-def subject_lengths(starts: Sequence[int] | np.ndarray, n_observations: int) -> np.ndarray:
-    """Number of measurements of each patient."""
-    return np.diff([*starts, n_observations])
