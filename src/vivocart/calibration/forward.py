@@ -75,6 +75,16 @@ class Forward(Protocol):
         """Names of what :meth:`measure` gives: :func:`column_of` of each row and its condition."""
         ...
 
+    @property
+    def reads_typical(self) -> np.ndarray:
+        """Which uncertain typical values any column can depend on, shape (n_uncertain,)."""
+        ...
+
+    @property
+    def reads_varying(self) -> np.ndarray:
+        """Which varying parameters any column can depend on, shape (n_varying,)."""
+        ...
+
     def accepted(self, numbers: np.ndarray) -> np.ndarray:
         """Whom the entry criteria take, shape (n,), from covariate numbers of shape (n, n_covariates)."""
         ...
@@ -118,6 +128,8 @@ class ModelForward:
     readers: tuple[Callable[[Readings], np.ndarray], ...]
     groups: tuple[_Group, ...]
     arm_of_position: np.ndarray
+    reads_typical: np.ndarray
+    reads_varying: np.ndarray
     relative_tolerance: float = FIT_TOLERANCE
 
     @property
@@ -272,14 +284,19 @@ def model_forward(
     rows = (*design.fitted, *design.predicted)
     names = [column_of(model, row) for row in rows] + [row.given for row in rows if row.given]
     columns = tuple(dict.fromkeys(names))
-    observables = needed_observables(model, design, columns)
+    observables, parameters = needed_readings(model, design, columns)
+    groups = tuple(_groups(model, design, observables, on_message))
+    read = parameters.union(*(group.plan.parameters_read for group in groups))
+    who = patient_numbers(model)
     return ModelForward(
         design=design,
-        who=patient_numbers(model),
+        who=who,
         columns=columns,
         readers=tuple(_reader(name) for name in columns),
-        groups=tuple(_groups(model, design, observables, on_message)),
+        groups=groups,
         arm_of_position=np.repeat(np.arange(len(design.arms)), list(design.widths.values())),
+        reads_typical=np.array([name in read for name in who.uncertain], dtype=bool),
+        reads_varying=np.array([name in read for name in who.varying], dtype=bool),
         relative_tolerance=relative_tolerance,
     )
 
@@ -348,12 +365,17 @@ class _Asked(Mapping[str, np.ndarray]):
         return len(self.names)
 
 
-def needed_observables(model: Model, design: StudyDesign, columns: Iterable[str]) -> tuple[str, ...]:
-    """Observables that these columns read, in the model's order: each endpoint is asked once, with made-up numbers."""
+def needed_readings(
+    model: Model, design: StudyDesign, columns: Iterable[str]
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Observables that these columns read, in the model's order, and parameters that they read themselves.
+
+    Each endpoint is asked once, with made-up numbers.
+    """
     regimen = design.arms[0].regimens[0]
     end = design.days + regimen.first_infusion_day
     times = coarse_output_times([row.day for row in regimen.infusions_table], days=end)
-    trajectories = _Asked(np.linspace(1.0, 2.0, len(times))[None, :])
+    trajectories, parameters = _Asked(np.linspace(1.0, 2.0, len(times))[None, :]), _Asked(np.ones(1))
     dose_days: dict[str, list[float]] = {}
     for dose in regimen.doses(np.ones(1)):
         dose_days.setdefault(dose.state, []).append(dose.time_days - regimen.first_infusion_day)
@@ -362,7 +384,7 @@ def needed_observables(model: Model, design: StudyDesign, columns: Iterable[str]
         times=times - regimen.first_infusion_day,
         trajectories=trajectories,
         covariates=_Asked(np.ones(1)),
-        parameters=_Asked(np.ones(1)),
+        parameters=parameters,
         dose_days={state: np.unique(days) for state, days in dose_days.items()},
         regimen=regimen,
         rescues=pd.DataFrame({"patient": [], "time_days": [], "product": []}),
@@ -370,4 +392,5 @@ def needed_observables(model: Model, design: StudyDesign, columns: Iterable[str]
     )
     for name in columns:
         _reader(name)(readings)
-    return tuple(name for name in model.observables if name in trajectories.names)
+    observables = tuple(name for name in model.observables if name in trajectories.names)
+    return observables, frozenset(parameters.names)

@@ -67,12 +67,16 @@ def _times(noise: np.ndarray, factor: np.ndarray) -> np.ndarray:
     return np.einsum("nk,jk->nj", noise, factor, optimize=False)
 
 
-def reference_of(particles: Particles) -> Reference:
-    """The reference for an ensemble: where it differs from the prior, its own mean and covariance."""
+def reference_of(particles: Particles, inert: np.ndarray) -> Reference:
+    """The reference for an ensemble: where it differs from the prior, its own mean and covariance.
+
+    ``inert`` marks unknowns that nothing observed depends on, shape (n_unknowns,).
+    """
     z = np.concatenate([particles.typical, particles.spread], axis=1)
     n = len(z)
     mean, sd = z.mean(axis=0), z.std(axis=0)
     score = np.maximum(np.abs(mean) * math.sqrt(n), np.abs(sd - 1.0) * math.sqrt(2.0 * n))
+    score = np.where(inert, 0.0, score)
     ranked = np.argsort(-score, kind="stable")[:_MOST_INFORMED]
     # resampled particles repeat: a covariance of few distinct ones would be no covariance
     most = max(0, len(np.unique(z, axis=0)) // 10)
@@ -121,7 +125,10 @@ def _difference(setting: Setting, new: Particles, old: Particles) -> np.ndarray:
 def move_populations(
     setting: Setting, particles: Particles, reference: Reference, *, step: float, stream: str
 ) -> Moved:
-    """One step of typical values and spreads; the patients keep their own deviations."""
+    """One step of typical values and spreads; the patients keep their own deviations.
+
+    Unknowns that nothing observed depends on are independent of all else: they are drawn anew in every particle.
+    """
     problem, n_typical = setting.problem, particles.typical.shape[1]
     z = np.concatenate([particles.typical, particles.spread], axis=1)
     noise = normals(setting.seed, f"{stream}/noise", 0, len(z), draws=z.shape[1])
@@ -131,7 +138,10 @@ def move_populations(
     ratio = _difference(setting, moved, particles)
     ratio = ratio + reference.log_prior_ratio(proposed) - reference.log_prior_ratio(z)
     taken = _taken(setting, stream, ratio)
-    return Moved(particles=particles.where(taken, moved), acceptance=float(taken.mean()))
+    after = np.where(taken[:, None], proposed, z)
+    after[:, problem.inert] = noise[:, problem.inert]
+    result = replace(particles.where(taken, moved), typical=after[:, :n_typical], spread=after[:, n_typical:])
+    return Moved(particles=result, acceptance=float(taken.mean()))
 
 
 def move_scenario(setting: Setting, particles: Particles, place: int, *, stream: str) -> Moved:

@@ -61,6 +61,13 @@ class Problem:
         """Parameters that vary between patients."""
         return self.studies[0].forward.n_varying
 
+    @property
+    def inert(self) -> np.ndarray:
+        """Which of the typical values and spreads, side by side, no study's columns can depend on."""
+        typical = np.logical_or.reduce([study.forward.reads_typical for study in self.studies])
+        varying = np.logical_or.reduce([study.forward.reads_varying for study in self.studies])
+        return ~np.concatenate([typical, varying])
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,9 @@ class Stage:
     unique: int
     acceptance: tuple[float, float, float]
     steps: tuple[float, float]
-    kept_correlation: float
+    kept_correlation: (
+        float  # the largest, of log likelihood and informed unknowns, with what they were before the moves
+    )
 
 
 @final
@@ -74,7 +76,8 @@ class Stage:
 class SmcState:
     """Where a run stands after a round of moves; it goes on from here to the same end.
 
-    ``started`` are the log likelihoods after the stage's resampling, ``tried`` sums of acceptance and counts by move.
+    ``started`` (n, 1 + n_informed) are the log likelihoods and the informed unknowns after the stage's resampling, ``tried``
+    sums of acceptance and counts by move.
     """
 
     particles: Particles
@@ -122,7 +125,7 @@ def advance(
 ) -> SmcState:
     """One step: a new temperature with resampling, or a round of moves."""
     if state.reference is None:
-        return _resampled(settings, state)
+        return _resampled(problem, settings, state)
     last = state.temperature >= 1.0
     moved = _swept(problem, settings, state, threads)
     if moved.sweep < (settings.last_sweeps if last else settings.sweeps):
@@ -206,7 +209,7 @@ def systematic_places(log_weights: np.ndarray, uniform: float) -> np.ndarray:
     return np.searchsorted(edges, wanted, side="left")
 
 
-def _resampled(settings: SmcSettings, state: SmcState) -> SmcState:
+def _resampled(problem: Problem, settings: SmcSettings, state: SmcState) -> SmcState:
     likelihood = state.particles.log_likelihood
     n = len(likelihood)
     alive = int(np.isfinite(likelihood).sum())
@@ -214,13 +217,14 @@ def _resampled(settings: SmcSettings, state: SmcState) -> SmcState:
     weights = _weights(likelihood, temperature - state.temperature)
     u = float(uniforms(settings.seed, f"calibration/{state.stage}/resample", 0, 1)[0, 0])
     particles = state.particles.take(systematic_places(weights, u))
+    reference = reference_of(particles, problem.inert)
     return replace(
         state,
         particles=particles,
         temperature=temperature,
         sweep=0,
-        reference=reference_of(particles),
-        started=particles.log_likelihood,
+        reference=reference,
+        started=_followed(particles, reference),
         effective=effective_number(weights),
         log_evidence_gain=_log_sum(weights) - math.log(n),
     )
@@ -267,12 +271,20 @@ def _swept(problem: Problem, settings: SmcSettings, state: SmcState, threads: in
     return replace(state, particles=particles, sweep=state.sweep + 1, steps=(step, patient_step), tried=tried)
 
 
+def _followed(particles: Particles, reference: Reference) -> np.ndarray:
+    """Log likelihood and informed unknowns, side by side: their correlation with what they were tells how well moves mix."""
+    z = np.concatenate([particles.typical, particles.spread], axis=1)
+    return np.concatenate([particles.log_likelihood[:, None], z[:, reference.informed]], axis=1)
+
+
 def _recorded(state: SmcState) -> Stage:
     sums, counts = state.tried
     shares = np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan)
-    now = state.particles.log_likelihood
-    spread = float(np.std(now) * np.std(state.started))
-    shared = float(np.mean((now - now.mean()) * (state.started - state.started.mean())))
+    assert state.reference is not None
+    now = _followed(state.particles, state.reference)
+    centered = [array - array.mean(axis=0) for array in (now, state.started)]
+    spread = now.std(axis=0) * state.started.std(axis=0)
+    kept = (centered[0] * centered[1]).mean(axis=0) / np.where(spread > 0, spread, np.inf)
     return Stage(
         temperature=state.temperature,
         effective=state.effective,
@@ -280,5 +292,5 @@ def _recorded(state: SmcState) -> Stage:
         unique=len(np.unique(state.particles.typical, axis=0)) if state.particles.typical.shape[1] else 0,
         acceptance=(float(shares[0]), float(shares[1]), float(shares[2])),
         steps=state.steps,
-        kept_correlation=shared / spread if spread > 0 else 0.0,
+        kept_correlation=float(kept.max()),
     )

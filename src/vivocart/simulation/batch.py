@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+import sympy
 
+from vivocart.engine.program import states_that_stay_zero
 from vivocart.engine.solve import CompiledSystem, compile_system, same_doses, solve
+from vivocart.equations.system import System, symbol
+from vivocart.equations.triggers import Trigger
 from vivocart.model.load import Model
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.run import ABSOLUTE_TOLERANCE, rescue_trigger
@@ -23,12 +27,16 @@ from vivocart.therapies.course import DoseRow
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """Machine code for a model, what is read from it and what may be given; made once by :func:`plan_batch`."""
+    """Machine code for a model, what is read from it and what may be given; made once by :func:`plan_batch`.
+
+    ``parameters_read`` are the parameters that any of the observables depends on, under what may be given.
+    """
 
     model: Model
     compiled: CompiledSystem
     observables: tuple[str, ...]
     rescue: tuple[Rescue, ...]
+    parameters_read: frozenset[str]
 
 
 @final
@@ -75,14 +83,58 @@ def plan_batch(
     triggers = [rescue_trigger(model, rule) for rule in rescue]
     if taper is not None:
         triggers += taper_triggers(model, taper, first_infusion_day=first_infusion_day, days=days)
+    system = with_numbers(model.system, dict(unturned_switches(model, turned)))
+    expressions = {name: model.observable_expression(name) for name in observables}
     compiled = compile_system(
-        with_numbers(model.system, dict(unturned_switches(model, turned))),
-        observables={name: model.observable_expression(name) for name in observables},
+        system,
+        observables=expressions,
         dosed=tuple(sorted(dosed)),
         triggers=triggers,
         on_compile=on_message,
     )
-    return BatchPlan(model=model, compiled=compiled, observables=tuple(observables), rescue=tuple(rescue))
+    return BatchPlan(
+        model=model,
+        compiled=compiled,
+        observables=tuple(observables),
+        rescue=tuple(rescue),
+        parameters_read=parameters_read(system, list(expressions.values()), dosed, triggers),
+    )
+
+
+def parameters_read(
+    system: System,
+    expressions: Sequence[sympy.Basic],
+    dosed: Collection[str],
+    triggers: Sequence[Trigger] = (),
+) -> frozenset[str]:
+    """Parameters that these expressions can depend on, through any chain of states, rules and doses.
+
+    States that stay zero because nothing is given into them pass nothing on.
+    """
+    given = {*dosed, *(trigger.state for trigger in triggers)}
+    known: dict[sympy.Basic, sympy.Basic] = {
+        symbol(name): sympy.Integer(0) for name in states_that_stay_zero(system, tuple(sorted(given)))
+    }
+    behind: dict[str, list[sympy.Basic]] = {}
+    for rule in system.rules:
+        expression = rule.expression.xreplace(known)
+        if expression.is_number:
+            known[symbol(rule.id)] = expression
+        behind[rule.id] = [expression]
+    for entry in system.start:
+        behind.setdefault(entry.id, []).append(entry.expression.xreplace(known))
+    for state in system.states:
+        behind.setdefault(state.id, []).append(state.rate.xreplace(known))
+    asked = [*expressions, *(part for one in triggers for part in (one.condition, one.amount))]
+    waiting = [expression.xreplace(known) for expression in asked]
+    if given:
+        waiting.append(symbol("body_weight"))  # doses by weight
+    seen: set[str] = set()
+    while waiting:
+        names = {str(free) for free in waiting.pop().free_symbols} - seen
+        seen |= names
+        waiting.extend(expression for name in names for expression in behind.get(name, []))
+    return frozenset(seen & set(system.parameter_ids))
 
 
 def run_batch(
