@@ -83,7 +83,7 @@ def analyze_individuals(
     seed: int = 1,
     n_draws: int = 600,
     n_replicates: int = 500,
-    n_populations: int = 1000,
+    n_populations: int = 400,
     threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_message: Callable[[str], None] | None = None,

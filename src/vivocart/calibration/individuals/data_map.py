@@ -102,7 +102,7 @@ _OBSERVE = re.compile(
     r"^(?:(?P<kind>[^=]*)=)?(?P<id>\w+)(?::(?P<error>[a-z]+))?$",
 )
 _DOSE = re.compile(
-    r"^(?:(?P<kind>[^=]*)=)?(?P<state>\w+)(?:,lag=(?P<lag>\w+))?(?:,fraction=(?P<fraction>\w+))?$"
+    r"^(?:(?P<kind>[^=,]*)=)?(?P<state>\w+)(?:,lag=(?P<lag>\w+))?(?:,fraction=(?P<fraction>\w+))?$"
 )
 _ESTIMATE = re.compile(r"^(?P<id>\w+)(?:=(?P<value>[-+.\deE]+))?(?:~(?P<spread>[.\deE+-]+))?$")
 _POWER = re.compile(
