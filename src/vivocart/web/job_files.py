@@ -71,7 +71,7 @@ def new_job(kind: str, label: str, request: Mapping[str, Any]) -> Job:
 
 def now() -> str:
     """The present moment, in UTC, as ISO 8601."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
 
 
 def write_job(folder: Path, job: Job) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from vivocart.ground.errors import InputError
 from vivocart.web.settings import ServerSettings, is_loopback
 from vivocart.web.state import lock_folder
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
 
 
 def serve(settings: ServerSettings, *, say: Callable[[str], None], is_opened: bool = False) -> None:
@@ -36,32 +42,36 @@ def serve(settings: ServerSettings, *, say: Callable[[str], None], is_opened: bo
 
     if not is_loopback(settings.host) and not settings.token:
         raise InputError(f"{settings.host} can be reached from outside", where="--host", mend="give a token")
-    lock = lock_folder(settings.work_folder)
-    listening = _listen(settings)
-    try:
+    with contextlib.ExitStack() as held:
+        lock = lock_folder(settings.work_folder)
+        if lock is not None:
+            held.enter_context(lock)
+        listening = held.enter_context(_listen(settings))
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-        config = uvicorn.Config(
-            create_app(settings),
-            log_level="warning",
-            access_log=False,  # addresses may hold what somebody searched for
-            server_header=False,
-            timeout_graceful_shutdown=3,
-            lifespan="on",
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(server_config(create_app(settings)))
         address = page_address(settings, listening.getsockname()[1])
         say(f"The explorer is at {address}")
-        say(
-            f"Jobs and uploads: {settings.work_folder}. For research, not for treatment decisions. Ctrl-C ends it."
-        )
+        say(f"Jobs and uploads: {settings.work_folder}. For research, not for treatment decisions. Ctrl-C ends it.")
         if is_opened:
             threading.Timer(0.5, webbrowser.open, (address,)).start()
-        server.run(sockets=[listening])
-    finally:
-        listening.close()
-        if lock is not None:
-            lock.close()
+        with contextlib.suppress(KeyboardInterrupt):  # raised once more after everything has ended
+            server.run(sockets=[listening])
     say("Stopped; jobs that had not ended go on with the next start.")
+
+
+def server_config(app: FastAPI) -> uvicorn.Config:
+    """How the application is served: no log of addresses, which may hold what somebody searched for."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=3,
+        lifespan="on",
+    )
 
 
 def page_address(settings: ServerSettings, port: int) -> str:
@@ -75,13 +85,14 @@ def page_address(settings: ServerSettings, port: int) -> str:
 
 
 def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))
         listening.listen(128)
     except OSError as error:
+        listening.close()
         raise InputError(
             f"{settings.host}:{settings.port} cannot be used ({error.strerror})",
             where="--port",

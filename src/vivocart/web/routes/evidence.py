@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from vivocart.evidence.library import find_record, quantities
 from vivocart.evidence.own_library import open_own_library
 from vivocart.evidence.search.run import search
-from vivocart.evidence.store import find_id, get
+from vivocart.evidence.store import find_id, get, record_ids
 from vivocart.ground.errors import UnknownNameError
 from vivocart.web.answers import to_json
 from vivocart.web.library_answers import (
@@ -42,16 +42,20 @@ def search_route(
 ) -> Response:
     """Records of the library that a query in PubMed's language asks for, with its translation; all without a query."""
     state, now = state_of(request), datetime.datetime.now()
-    query = q.strip() or "all[sb]"
     with _LIBRARY_LOCK, open_own_library(state.settings.library_path, today=now.date()) as library:
-        found = search(library, query, now=now, sort=sort, limit=limit, offset=offset)
-        rows = [get(library, record_id) for record_id in found.record_ids]
+        if q.strip():
+            found = search(library, q, now=now, sort=sort, limit=limit, offset=offset)
+            translation, count, ids = found.translation, found.count, found.record_ids
+        else:
+            every = record_ids(library)
+            translation, count, ids = "every record", len(every), every[offset : offset + limit]
+        rows = [get(library, record_id) for record_id in ids]
     return Response(
         to_json(
             {
                 "query": q,
-                "translation": found.translation,
-                "count": found.count,
+                "translation": translation,
+                "count": count,
                 "offset": offset,
                 "records": [record_brief(row, shipped_id=shipped_id(row)) for row in rows],
             }
