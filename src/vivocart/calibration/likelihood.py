@@ -21,12 +21,28 @@ from vivocart.calibration.observations import Observation
 from vivocart.calibration.statistics import published_parts
 
 READING_SHARE: Mapping[str, float] = MappingProxyType(
-    {"primary": 0.03, "abstract": 0.05, "secondary": 0.10, "tertiary": 0.25}
+    {
+        "primary": 0.03,
+        "coded_copy": 0.03,
+        "abstract": 0.05,
+        "secondary": 0.10,
+        "tertiary": 0.25,
+        "memory": 0.35,
+        "hand_set": 0.35,
+    }
 )
 """Standard deviation of the reading error as a share of the number, by trust (assumed)."""
 
 MISREAD: Mapping[str, float] = MappingProxyType(
-    {"primary": 0.005, "abstract": 0.01, "secondary": 0.02, "tertiary": 0.05}
+    {
+        "primary": 0.005,
+        "coded_copy": 0.01,
+        "abstract": 0.01,
+        "secondary": 0.02,
+        "tertiary": 0.05,
+        "memory": 0.10,
+        "hand_set": 0.10,
+    }
 )
 """Chance by trust that a statement means something else than we read, and that a patient is counted wrongly (assumed)."""
 

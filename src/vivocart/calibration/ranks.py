@@ -1,0 +1,213 @@
+"""Simulation-based calibration: does a fit find the populations that made the data, as often as it says.
+
+A population is drawn from the prior, a study of the published size is simulated in it and printed with the reading errors of
+the rows; the printed study is fitted, and the population's place among the posterior's particles is noted. Over replicates
+these ranks are uniform if likelihood, moves and weights are right. (Talts, Betancourt, Simpson, Vehtari and Gelman, 2018,
+arXiv:1804.06788.) The log likelihood is ranked too: it sees faults that single unknowns do not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+import pandas as pd
+
+from vivocart.calibration.likelihood import printed_again
+from vivocart.calibration.particles import (
+    FittedRow,
+    Particles,
+    Problem,
+    StudyProblem,
+    first_particles,
+    simulated,
+    statistics_of,
+)
+from vivocart.calibration.smc import SmcSettings, run
+from vivocart.ground.errors import SimulationError
+from vivocart.ground.streams import normals, uniforms
+
+Quantities = Callable[[Particles], Mapping[str, np.ndarray]]
+"""What is ranked: from particles to named numbers, shape (n_particles,)."""
+
+_MAXIMUM_TRUTHS = 50
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """Ranks of truths among draws of their posteriors.
+
+    ``ranks`` (n_replicates, n_quantities) from 0 to ``n_draws``; ``names`` of the quantities; ``n_draws`` of each posterior;
+    ``n_redrawn`` counts truths that could print no study (a failed patient) and were drawn anew.
+    """
+
+    names: tuple[str, ...]
+    ranks: np.ndarray
+    n_draws: int
+    n_redrawn: int
+
+    def uniformity(self, *, bins: int = 10) -> pd.DataFrame:
+        """How far each quantity's ranks are from uniform.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``quantity``, ``counts`` (ranks by bin), ``chi_square``, ``p_value``, and ``mean`` and ``spread`` of the
+            relative rank (0.5 and 1 for uniform ones: below 1 the posteriors are too wide, above 1 too narrow).
+        """
+        from scipy.stats import chi2
+
+        shares = (self.ranks + 0.5) / (self.n_draws + 1)
+        rows: list[dict[str, object]] = []
+        # a rank is one of n_draws + 1 numbers: bins of different numbers of them have different chances
+        edges = np.linspace(0.0, 1.0, bins + 1)
+        chances = np.histogram((np.arange(self.n_draws + 1) + 0.5) / (self.n_draws + 1), edges)[0] / (
+            self.n_draws + 1
+        )
+        for place, name in enumerate(self.names):
+            counts = np.histogram(shares[:, place], edges)[0]
+            wanted = chances * len(shares)
+            statistic = float(((counts - wanted) ** 2 / wanted).sum())
+            rows.append(
+                {
+                    "quantity": name,
+                    "counts": counts.tolist(),
+                    "chi_square": statistic,
+                    "p_value": float(chi2(bins - 1).sf(statistic)),
+                    "mean": float(shares[:, place].mean()),
+                    "spread": float(shares[:, place].std() * math.sqrt(12.0)),
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def rank_replicates(
+    problem: Problem,
+    *,
+    n_replicates: int,
+    seed: int,
+    quantities: Quantities,
+    settings: SmcSettings | None = None,
+    n_draws: int = 31,
+    threads: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Ranks:
+    """Simulate studies from the prior, fit each, and rank the truth.
+
+    Parameters
+    ----------
+    problem
+        The studies, with rows whose sizes, statistics and reading errors are taken and whose numbers are not.
+    quantities
+        What is ranked, beside the log likelihood: :func:`named_quantities` makes it.
+    settings
+        Of each small fit; 64 particles and few rounds if left out. Its seed is not used.
+    n_draws
+        Draws among which the truth is ranked, evenly through the particles so that they are nearly independent.
+    """
+    small = settings or SmcSettings(n_particles=64, sweeps=3, last_sweeps=8)
+    found: list[list[int]] = []
+    names: tuple[str, ...] = ()
+    redrawn = 0
+    for replicate in range(n_replicates):
+        own = (
+            seed * 1_000_003 + replicate
+        )  # seeds of replicates never meet for seeds below a million replicates
+        truth, printed, tries = _printed_study(problem, own, threads)
+        redrawn += tries
+        end = run(printed, replace(small, seed=own), threads=threads)
+        particles = end.particles
+        chosen = np.unique(np.floor(np.linspace(0, len(particles), n_draws, endpoint=False)).astype(np.int64))
+        draws = particles.take(chosen)
+        true_likelihood = simulated(printed, truth, tuple(range(len(printed.studies))), threads)
+        here = dict(quantities(draws)) | {"log likelihood": draws.log_likelihood}
+        there = dict(quantities(truth)) | {"log likelihood": true_likelihood.log_likelihood}
+        names = tuple(here)
+        breaks = uniforms(own, "calibration/ranks/ties", 0, len(names))[:, 0]
+        found.append(
+            [
+                _rank(here[name], float(there[name][0]), float(u))
+                for name, u in zip(names, breaks, strict=True)
+            ]
+        )
+        if on_progress is not None:
+            on_progress(replicate + 1, n_replicates)
+    return Ranks(
+        names=names, ranks=np.array(found), n_draws=min(n_draws, small.n_particles), n_redrawn=redrawn
+    )
+
+
+def named_quantities(
+    problem: Problem, names: Sequence[str], *, typical: Sequence[str], varying: Sequence[str]
+) -> Quantities:
+    """Typical values (and ``spread of <parameter>``) by name, and every study's scenario unknown.
+
+    Parameters
+    ----------
+    names
+        What to rank; spreads as ``spread of <parameter>``.
+    typical, varying
+        Names of the unknowns in the order of the particles.
+    """
+    from vivocart.calibration.particles import scenario_places
+
+    def numbers(particles: Particles) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        for name in names:
+            plain = name.removeprefix("spread of ")
+            part, known = (particles.typical, typical) if plain == name else (particles.spread, varying)
+            found[name] = part[:, list(known).index(plain)]
+        for place, study in enumerate(problem.studies):
+            if study.design.n_scenarios > 1:
+                places = scenario_places(study, particles.scenario[:, place])
+                found[f"interval of {study.design.id}"] = places.astype(np.float64)
+        return found
+
+    return numbers
+
+
+def _rank(draws: np.ndarray, truth: float, uniform: float) -> int:
+    """How many draws lie below the truth; of those equal to it a random part."""
+    below, same = int((draws < truth).sum()), int((draws == truth).sum())
+    return below + int(uniform * (same + 1))
+
+
+def _printed_study(problem: Problem, seed: int, threads: int | None) -> tuple[Particles, Problem, int]:
+    """A population with its cohorts, the problem with what they print, and how many were drawn anew before."""
+    for attempt in range(_MAXIMUM_TRUTHS):
+        truth = first_particles(problem, 1, seed * 101 + attempt + 1, threads)
+        studies = [
+            _printed(study, truth.cohorts[place].values[0, 0], seed)
+            for place, study in enumerate(problem.studies)
+        ]
+        whole = [study for study in studies if study is not None]
+        if len(whole) == len(studies):
+            return truth, replace(problem, studies=tuple(whole)), attempt
+    raise SimulationError(f"{_MAXIMUM_TRUTHS} populations of the prior in a row could print no study")
+
+
+def _printed(study: StudyProblem, values: np.ndarray, seed: int) -> StudyProblem | None:
+    rows: list[FittedRow] = []
+    for row in study.fitted:
+        statistics = statistics_of(row, values[None])[0]
+        if np.isnan(statistics).any():
+            return None
+        stream = f"calibration/ranks/{row.observation.id}"
+        normal = normals(seed, f"{stream}/error", 0, len(statistics))[:, 0]
+        uniform = uniforms(seed, f"{stream}/misread", 0, len(statistics))[:, 0]
+        rows.append(
+            replace(
+                row,
+                readings=tuple(
+                    printed_again(reading, float(statistic), float(error), float(misread))
+                    for reading, statistic, error, misread in zip(
+                        row.readings, statistics, normal, uniform, strict=True
+                    )
+                ),
+            )
+        )
+    return replace(study, fitted=tuple(rows))
