@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from vivocart.endpoints.registry import find_endpoint
 from vivocart.endpoints.table import endpoints
 from vivocart.model.load import Model
 from vivocart.patients.population import VirtualPopulation
@@ -33,6 +34,12 @@ MEANING = (
 )
 
 
+def headline_within(days: float) -> tuple[str, ...]:
+    """Headline endpoints that a study of this many days reaches."""
+    visits = ((name, find_endpoint(name).day) for name in HEADLINE)
+    return tuple(name for name, day in visits if day is None or day <= days)
+
+
 def parameter_weights(setting: Setting, regimen: Regimen, *, n_patients: int, tick: Tick) -> pd.DataFrame:
     """A row for each parameter: what it is and how much the headline endpoints move with it.
 
@@ -49,8 +56,10 @@ def parameter_weights(setting: Setting, regimen: Regimen, *, n_patients: int, ti
         Columns ``parameter_id, kind, value, unit, note, weight, weight_endpoint``; the weight is missing where no
         uncertainty is stated. ``attrs["weight_meaning"]`` says how it was computed.
     """
-    shifts = parameter_shifts(setting, regimen, n_patients=n_patients, tick=tick)
-    return _table(setting.model, {str(name): shifts.loc[name].to_numpy(dtype=float) for name in shifts.index})
+    measured = headline_within(setting.days)
+    shifts = parameter_shifts(setting, regimen, n_patients=n_patients, tick=tick, measured=measured)
+    found = {str(name): shifts.loc[name].to_numpy(dtype=float) for name in shifts.index}
+    return _table(setting.model, found, measured)
 
 
 def parameter_shifts(
@@ -60,6 +69,7 @@ def parameter_shifts(
     n_patients: int,
     tick: Tick,
     names: Collection[str] | None = None,
+    measured: Sequence[str] = HEADLINE,
 ) -> pd.DataFrame:
     """How far each headline endpoint moves with each parameter, in standard deviations between patients.
 
@@ -69,15 +79,17 @@ def parameter_shifts(
         As for :func:`parameter_weights`.
     names
         Parameters to move; every one whose uncertainty is stated when left out. Those without are left out.
+    measured
+        Endpoints whose movement is read.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each parameter that was moved, a column for each of :data:`HEADLINE`.
+        A row for each parameter that was moved, a column for each of ``measured``.
     """
     model = setting.model
     base = setting.patients(0, n_patients)
-    reference = _headline(setting, regimen, base)
+    reference = _read(setting, regimen, base, measured)
     tick(n_patients)
     scale = reference.std(axis=0)
     moved: dict[tuple[str, int], Mapping[str, np.ndarray]] = {
@@ -90,15 +102,15 @@ def parameter_shifts(
     per_run = max(1, CHUNK // n_patients)
     for first in range(0, len(keys), per_run):
         chosen = keys[first : first + per_run]
-        table = _headline(setting, regimen, _stacked(model, base, [moved[key] for key in chosen]))
+        table = _read(setting, regimen, _stacked(model, base, [moved[key] for key in chosen]), measured)
         for position, (name, _) in enumerate(chosen):
             part = table[position * n_patients : (position + 1) * n_patients]
             change = np.abs(np.mean(part, axis=0) - reference.mean(axis=0)) / np.where(
                 scale > 0, scale, np.inf
             )
-            shifts[name] = np.maximum(shifts.get(name, np.zeros(len(HEADLINE))), change)
+            shifts[name] = np.maximum(shifts.get(name, np.zeros(len(measured))), change)
         tick(n_patients * len(chosen))
-    return pd.DataFrame.from_dict(shifts, orient="index", columns=list(HEADLINE))
+    return pd.DataFrame.from_dict(shifts, orient="index", columns=list(measured))
 
 
 def n_simulated(model: Model, n_patients: int, names: Collection[str] | None = None) -> int:
@@ -155,14 +167,16 @@ def _stacked(
     )
 
 
-def _headline(setting: Setting, regimen: Regimen, patients: VirtualPopulation) -> np.ndarray:
-    """Headline endpoints, shape (n_patients, n_endpoints); what is not reached counts as the end of the simulation."""
-    table = endpoints(setting.simulate(regimen, patients), HEADLINE)
+def _read(
+    setting: Setting, regimen: Regimen, patients: VirtualPopulation, measured: Sequence[str]
+) -> np.ndarray:
+    """Endpoints, shape (n_patients, n_endpoints); what is not reached counts as the end of the simulation."""
+    table = endpoints(setting.simulate(regimen, patients), measured)
     values = table.to_numpy(dtype=float)
     return np.where(np.isinf(values), setting.days, values)
 
 
-def _table(model: Model, shifts: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _table(model: Model, shifts: Mapping[str, np.ndarray], measured: Sequence[str]) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     for name, row in model.parameters.items():
         found = shifts.get(name)
@@ -174,7 +188,7 @@ def _table(model: Model, shifts: Mapping[str, np.ndarray]) -> pd.DataFrame:
                 "unit": row.unit,
                 "note": row.note,
                 "weight": float(np.nanmax(found)) if found is not None else np.nan,
-                "weight_endpoint": HEADLINE[int(np.nanargmax(found))] if found is not None else "",
+                "weight_endpoint": measured[int(np.nanargmax(found))] if found is not None else "",
             }
         )
     table = pd.DataFrame(rows)

@@ -11,7 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from vivocart.ground.provenance import current_versions
 from vivocart.report.record_page import DISCLAIMER
 from vivocart.web.errors import add_error_handlers
-from vivocart.web.routes import credibility, downloads, evidence, explore, jobs, pages, uploads
+from vivocart.web.routes import credibility, downloads, evidence, explore, jobs, numbers, pages, uploads
 from vivocart.web.security import Guard
 from vivocart.web.settings import ServerSettings, is_loopback
 from vivocart.web.state import ServerState
@@ -24,6 +24,7 @@ ROUTERS = (
     uploads.router,
     downloads.router,
     evidence.router,
+    numbers.router,
     credibility.router,
     pages.router,
 )

@@ -152,6 +152,10 @@ def _template_text(name: str) -> str | None:
     return None
 
 
+def _capitalized(text: str) -> str:
+    return (text[:1].upper() + text[1:]).rstrip(".")
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -163,7 +167,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "breakable": breakable,
-        "capitalize_first": lambda text: (text[:1].upper() + text[1:]).rstrip("."),
+        "capitalize_first": _capitalized,
         "exact": exact,
         "in_print": in_print,
         "number": number,

@@ -108,10 +108,12 @@ function rewrite(world, chart) {
   if (!layout || !layout.xaxis) { return false; }
   const all = curves(chart.spec, world.result, world.view);
   const found = all.map((curve) => chart.paths.get(curve.uid));
-  if (found.some((path) => !path || !path.isConnected)) { return false; }
+  if (found.some((paths) => !paths?.[0]?.isConnected)) { return false; }
   all.forEach((curve, index) => {
     const yAxis = layout[curve.axis ? `yaxis${curve.axis + 1}` : "yaxis"];
-    found[index].setAttribute("d", pathOf(curve, layout.xaxis, yAxis) || "M0,0");
+    const [first, ...others] = found[index]; // Plotly gives each unbroken piece a path of its own
+    first.setAttribute("d", pathOf(curve, layout.xaxis, yAxis) || "M0,0");
+    for (const path of others) { path.setAttribute("d", "M0,0"); }
   });
   return true;
 }
@@ -133,8 +135,7 @@ async function redraw(world, chart) {
   await Plotly.react(chart.plot, traces, layoutOf(world, chart), CONFIG);
   chart.paths.clear();
   for (const trace of traces) {
-    const path = chart.plot.querySelector(`.scatterlayer .trace${trace.uid} ${trace.fill ? ".js-fill" : ".js-line"}`);
-    if (path) { chart.paths.set(trace.uid, path); }
+    chart.paths.set(trace.uid, [...chart.plot.querySelectorAll(`.scatterlayer .trace${trace.uid} ${trace.fill ? ".js-fill" : ".js-line"}`)]);
   }
   listen(world, chart);
   setText(chart.words, inWords(world, spec));

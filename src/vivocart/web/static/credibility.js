@@ -5,6 +5,7 @@ import { at, cssValue, h } from "./dom.js";
 import { palette } from "./charts.js";
 import { follow } from "./jobs.js";
 import { number, unitText } from "./numbers.js";
+import { escapeText } from "./traces.js";
 import { createTrail, recordLink } from "./trail.js";
 
 /* global Plotly */
@@ -65,39 +66,55 @@ function section({ kind, title, about, rows }) {
     h("h2", { text: title }), h("p", { class: "quiet", text: about }),
     h("div", { class: "range-plot", id: `figure-${kind.replace(" ", "-")}`, role: "img", "aria-label": `${title}: observed value of each observation on the scale of its predicted 90 % interval; the same numbers stand in the table` }),
     h("div", { class: "scroll" }, h("table", { class: "cards" },
-      h("thead", {}, h("tr", {}, ["Observation", "Observed", "Predicted, middle 90 %", "", "Source"].map((text) => h("th", { scope: "col", text })))),
-      studies.map((study) => h("tbody", {}, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 5, text: study })), rows.filter((row) => row.study === study).map(line))))));
+      h("thead", {}, h("tr", {}, ["Observation", "Observed", "Predicted, middle 90 % of cohorts", "With uncertain parameters", "Verdict", "Source"].map((text) => h("th", { scope: "col", text })))),
+      studies.map((study) => h("tbody", {}, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 6, text: study })), rows.filter((row) => row.study === study).map(line))))));
 }
 
 function line(row) {
   const unit = unitText(row.unit);
-  const verdict = row.is_inside === true ? h("span", { class: "verdict inside", text: "inside" }) : row.is_inside === false ? h("span", { class: "verdict outside", text: row.is_inside_uncertain ? "inside with uncertain parameters" : "outside" }) : h("span", { class: "quiet", text: "not predicted" });
-  const text = (value) => (typeof value === "string" ? value : number(value, 3));
-  return h("tr", { title: row.note || "" },
-    h("th", { scope: "row" }, row.label, row.arm && h("span", { class: "quiet", text: `, ${row.arm}` })),
-    h("td", { "data-label": "observed", text: `${text(row.observed)} ${typeof row.observed === "string" ? "" : unit}`.trim() }),
-    h("td", { "data-label": "predicted" }, row.predicted === null || row.predicted === undefined ? "–" : h("button", { type: "button", class: "number", onclick: () => trail.open({ numbers: [row.measure], title: row.label, reading: { label: row.arm || row.study, text: `${text(row.predicted)} (${text(row.low90)} to ${text(row.high90)})`, unit: row.unit } }), text: `${text(row.predicted)} (${text(row.low90)} to ${text(row.high90)}) ${unit}` })),
+  const verdict = row.is_inside === true ? h("span", { class: "verdict inside", text: "inside" })
+    : row.is_inside === false ? h("span", { class: "verdict outside", text: "outside" }) : h("span", { class: "quiet", text: "not predicted" });
+  const isPredicted = row.is_inside === true || row.is_inside === false;
+  const wide = isPredicted && typeof row.low90_uncertain === "number" ? `${number(row.low90_uncertain, 2)} to ${number(row.high90_uncertain, 2)}` : "–";
+  return h("tr", {},
+    h("th", { scope: "row" }, row.label, row.arm && row.arm !== "all" && h("span", { class: "quiet", text: `, ${row.arm}` }), row.note && h("details", { class: "note" }, h("summary", { text: "note" }), h("p", { class: "quiet small", text: row.note }))),
+    h("td", { "data-label": "observed", text: row.observed }),
+    h("td", { "data-label": "predicted" }, isPredicted ? h("button", { type: "button", class: "number", onclick: () => trail.open({ numbers: [row.measure], title: row.label, reading: { label: row.arm === "all" ? row.study : `${row.study}, ${row.arm}`, text: row.predicted, unit: row.unit } }), text: `${row.predicted} ${unit}`.trim() }) : h("span", { class: "quiet", text: row.predicted })),
+    h("td", { class: "quiet", "data-label": "with uncertain parameters", text: wide }),
     h("td", {}, verdict), h("td", {}, row.record_id ? recordLink(row.record_id, row.citation) : ""));
 }
+
+const SYMBOLS = { upper_bound: "triangle-left", lower_bound: "triangle-right" };
 
 /** Observed values on the scale of their predicted intervals: 0 the median, -1 and 1 the ends of the middle 90 %. */
 function figure({ kind, rows }) {
   const place = at(`figure-${kind.replace(" ", "-")}`);
-  const drawn = rows.filter((row) => [row.observed, row.predicted, row.low90, row.high90].every((value) => typeof value === "number" && Number.isFinite(value)) && row.high90 > row.low90);
+  const drawn = rows.map((row) => ({ ...row, seen: row.observed_value ?? (row.observed_lower !== null && row.observed_upper !== null ? (row.observed_lower + row.observed_upper) / 2 : null) }))
+    .filter((row) => [row.seen, row.predicted_median, row.low90, row.high90].every((value) => typeof value === "number" && Number.isFinite(value)) && row.high90 > row.low90);
   if (!drawn.length || typeof Plotly === "undefined") { place.hidden = true; return; }
-  const { ink, muted, grid, colors } = palette();
-  const scaled = drawn.map((row) => {
-    const span = row.observed >= row.predicted ? row.high90 - row.predicted : row.predicted - row.low90;
-    return Math.max(-3, Math.min(3, span > 0 ? (row.observed - row.predicted) / span : Math.sign(row.observed - row.predicted) * 3));
-  });
-  const font = { size: 11, color: muted, family: cssValue("--font") };
-  const labels = drawn.map((row, index) => `${row.label}${row.arm ? `, ${row.arm}` : ""}${"\u200b".repeat(index)}`);
-  place.style.minHeight = `${60 + 22 * drawn.length}px`;
-  Plotly.react(place, [{ type: "scatter", mode: "markers", x: scaled, y: labels, marker: { size: 10, symbol: drawn.map((row) => (row.is_inside ? "circle" : "diamond-open")), color: drawn.map((row) => (row.is_inside ? colors[0] : colors[1])), line: { width: 2 } },
-    hovertemplate: drawn.map((row) => `observed ${number(row.observed, 3)}, predicted ${number(row.predicted, 3)} (${number(row.low90, 3)} to ${number(row.high90, 3)})<extra></extra>`) }], {
-    height: 60 + 22 * drawn.length, margin: { l: Math.min(360, place.clientWidth * 0.42), r: 12, t: 8, b: 44 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, showlegend: false,
+  const { ink, muted, grid, surface, colors } = palette();
+  const onScale = (row, value) => {
+    const span = value >= row.predicted_median ? row.high90 - row.predicted_median : row.predicted_median - row.low90;
+    return Math.max(-2.4, Math.min(2.4, span > 0 ? (value - row.predicted_median) / span : Math.sign(value - row.predicted_median) * 2.4));
+  };
+  const x = drawn.map((row) => onScale(row, row.seen));
+  const whisker = (row, index, end) => (typeof row[end] === "number" ? Math.abs(onScale(row, row[end]) - x[index]) : 0);
+  const font = { size: 11.5, color: muted, family: cssValue("--font") };
+  const height = 56 + 23 * drawn.length;
+  const left = Math.min(390, place.clientWidth * 0.5);
+  const fits = Math.floor(left / 6.4);
+  const labels = drawn.map((row) => { const text = `${row.label}${row.arm && row.arm !== "all" ? `, ${row.arm}` : ""}`; return text.length > fits ? `${text.slice(0, fits - 1)}…` : text; });
+  place.style.minHeight = `${height}px`;
+  Plotly.react(place, [{
+    type: "scatter", mode: "markers", x, y: drawn.map((_, index) => index),
+    error_x: { type: "data", symmetric: false, array: drawn.map((row, index) => whisker(row, index, "observed_upper")), arrayminus: drawn.map((row, index) => whisker(row, index, "observed_lower")), color: ink, thickness: 1.5, width: 3 },
+    marker: { size: 10, symbol: drawn.map((row) => SYMBOLS[row.statistic] || (row.is_inside ? "circle" : "diamond")), color: drawn.map((row) => (row.is_inside ? colors[0] : colors[1])), line: { width: 1.5, color: surface } },
+    hovertemplate: drawn.map((row) => `${escapeText(row.label)}<br>observed ${escapeText(row.observed)}<br>predicted ${escapeText(row.predicted)} ${escapeText(unitText(row.unit))}<extra></extra>`),
+  }], {
+    width: place.clientWidth, height, margin: { l: left, r: 12, t: 8, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, showlegend: false, dragmode: false,
+    hoverlabel: { bgcolor: surface, bordercolor: muted, font: { color: ink, size: 11 }, align: "left" },
     shapes: [{ type: "rect", xref: "x", x0: -1, x1: 1, yref: "paper", y0: 0, y1: 1, fillcolor: colors[0], opacity: 0.12, line: { width: 0 }, layer: "below" }, { type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: { color: muted, width: 1 }, layer: "below" }],
-    xaxis: { range: [-3.2, 3.2], fixedrange: true, zeroline: false, gridcolor: grid, tickvals: [-1, 0, 1], ticktext: ["5 %", "median", "95 %"], title: { text: "observed value on the scale of its predicted interval", font }, tickfont: { ...font, color: ink } },
-    yaxis: { autorange: "reversed", fixedrange: true, gridcolor: grid, tickfont: { ...font, color: ink } },
-  }, { displayModeBar: false });
+    xaxis: { range: [-2.6, 2.6], fixedrange: true, zeroline: false, showgrid: false, tickvals: [-1, 0, 1], ticktext: ["5 %", "median", "95 %"], title: { text: "observed, on the scale of its predicted middle 90 %", font }, tickfont: { ...font, color: ink } },
+    yaxis: { range: [drawn.length - 0.5, -0.5], fixedrange: true, gridcolor: grid, zeroline: false, tickvals: drawn.map((_, index) => index), ticktext: labels.map(escapeText), tickfont: { ...font, color: ink } },
+  }, { displayModeBar: false, responsive: false });
 }

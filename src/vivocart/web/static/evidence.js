@@ -10,6 +10,8 @@ const trail = createTrail(at("trail"));
 const query = new URLSearchParams(location.search);
 let view = ["records", "quantities", "parameters"].includes(query.get("in")) ? query.get("in") : "records";
 let turn = 0;
+let quantities = null;
+let parameters = null;
 
 at("query").value = query.get("q") || "";
 at("search").addEventListener("submit", (event) => { event.preventDefault(); look(0); });
@@ -59,8 +61,6 @@ function hit(record) {
 
 // -- quantities ---------------------------------------------------------------------------------------------------------
 
-let quantities = null;
-
 async function findQuantities(q) {
   if (quantities === null) { const answer = await ask("/api/v1/evidence/quantities"); quantities = Array.isArray(answer) ? answer : answer.quantities; }
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
@@ -75,8 +75,6 @@ async function findQuantities(q) {
 }
 
 // -- parameters ---------------------------------------------------------------------------------------------------------
-
-let parameters = null;
 
 async function findParameters(q) {
   if (parameters === null) { const answer = await ask("/api/v1/parameters"); parameters = Array.isArray(answer) ? answer : answer.parameters; }

@@ -16,7 +16,7 @@ import { support } from "./support.js";
 import { createTrail } from "./trail.js";
 
 const SPOKEN_MS = 900;
-const SLOW_MS = 400;
+const SLOW_MS = 2500;
 const VIEWS = [
   { id: "endpoints", title: "Endpoints", make: endpointTable },
   { id: "items", title: "SLEDAI-2K items", make: itemTable },
@@ -67,21 +67,25 @@ async function start() {
     Object.assign(explorer.state, decode(location.hash, explorer.catalog));
     explorer.showControls();
     explorer.choose(explorer.state.tab);
+    redraw();
     changed(false);
   });
-  document.addEventListener("serverback", () => changed(false));
+  document.addEventListener("serverback", () => { asking.shown = ""; changed(false); });
   changed(false);
 }
 
 // -- asking -------------------------------------------------------------------------------------------------------------
 
-const asking = { controller: null, since: 0, isWanted: false, moved: 0, key: "" };
+const asking = { controller: null, since: 0, isWanted: false, moved: 0, sent: "", shown: "" };
 
 /** A control moved: ask at once, or as soon as the answer that is on its way is in; an answer that is late is not awaited. */
 function changed(isLive) {
   if (!isLive) { remember(); }
   const key = JSON.stringify(exploreBody(explorer.state, explorer.catalog));
-  if (key === asking.key && !isLive && explorer.result && !explorer.result.words) { redraw(); return; }
+  if (key === (asking.controller ? asking.sent : asking.shown)) { // a slider let go where it stood asks nothing new
+    asking.isWanted = false;
+    return;
+  }
   asking.moved = performance.now();
   asking.isWanted = true;
   if (asking.controller && performance.now() - asking.since < SLOW_MS) { return; }
@@ -91,14 +95,14 @@ function changed(isLive) {
 
 async function next() {
   const controller = new AbortController();
-  Object.assign(asking, { controller, since: performance.now(), isWanted: false });
   const { moved } = asking;
   const body = exploreBody(explorer.state, explorer.catalog);
+  Object.assign(asking, { controller, since: performance.now(), isWanted: false, sent: JSON.stringify(body) });
   const late = setTimeout(() => document.body.classList.add("is-waiting"), 250);
   try {
     const answer = await ask("/api/v1/explore", { body, signal: controller.signal });
     const arrived = performance.now();
-    asking.key = JSON.stringify(body);
+    asking.shown = JSON.stringify(body);
     await show({ ...answer, days: body.days, request: body });
     measure(moved, arrived, answer);
   } catch (error) {
@@ -129,6 +133,7 @@ function refuse(error) {
   if (error instanceof ApiError && error.isDown) { return; } // the banner says so
   at("sentences").replaceChildren(h("p", { class: "problem", role: "alert", text: error.message }));
   document.body.classList.add("is-refused");
+  asking.shown = ""; // back to what is drawn has to be asked for again
 }
 
 // -- showing ------------------------------------------------------------------------------------------------------------
@@ -146,7 +151,7 @@ async function show(result) {
 }
 
 function showResult(result, words) {
-  asking.key = "";
+  asking.shown = "";
   show({ ...result, days: result.request?.days ?? explorer.state.days, words });
 }
 
@@ -163,7 +168,7 @@ function sentences(result) {
   const lines = [...(result.words ? [{ words: result.words, note: true }] : []), ...result.arms.map((arm, index) => ({ label: arm.label, words: arm.sentence, index }))];
   if (box.children.length !== lines.length || box.querySelector(".problem, .waiting")) {
     box.replaceChildren(...lines.map((line) => (line.note
-      ? h("p", { class: "stored" }, h("span"), " ", h("button", { type: "button", class: "link", onclick: () => { asking.key = ""; changed(false); }, text: "Back to live" }))
+      ? h("p", { class: "stored" }, h("span"), " ", h("button", { type: "button", class: "link", onclick: () => { asking.shown = ""; changed(false); }, text: "Back to live" }))
       : h("p", { class: "sentence", css: { "--c": `var(--arm-${line.index + 1})` } }, h("span", { class: "swatch", "aria-hidden": "true", text: "ABCD"[line.index] }), h("span", {}, h("b"), h("span"))))));
   }
   lines.forEach((line, place) => {

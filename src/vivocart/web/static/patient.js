@@ -14,6 +14,7 @@ const PANELS = [
   { id: "b_cells_tissue_fraction", label: "Tissue B, % of baseline", factor: 100, log: false },
   { id: "autoantibody", label: "Autoantibody, % of baseline", factor: 100, log: false },
   { id: "c3", label: "C3, g/L", factor: 1, log: false },
+  { id: "sledai", label: "SLEDAI-2K, points", factor: 1, log: false, steps: true },
   { id: "il6", label: "IL-6, pg/mL", factor: 1, log: true, floor: 0.5 },
 ];
 
@@ -79,17 +80,17 @@ function draw(place, answer, arm, days) {
     h("div", { class: "patient-right scroll" }, itemGrid(answer, arm), details(answer)));
   const { ink, muted, grid, colors } = palette();
   const font = { size: 10.5, color: muted, family: cssValue("--font") };
-  const layout = { height: 430, width: plot.clientWidth, margin: { l: 38, r: 8, t: 6, b: 24 }, showlegend: false, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, hovermode: "x", dragmode: false,
+  const layout = { height: 470, width: plot.clientWidth, margin: { l: 38, r: 8, t: 6, b: 24 }, showlegend: false, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, hovermode: "x", dragmode: false,
     xaxis: { range: [0, days], dtick: dayStep(days, plot.clientWidth < 380), showgrid: false, zeroline: false, linecolor: muted, tickfont: font, fixedrange: true }, annotations: [], shapes: [] };
-  const panels = PANELS.filter((entry) => answer.series[entry.id]);
+  const panels = PANELS.filter((entry) => entry.steps || answer.series[entry.id]);
   const height = 1 / panels.length;
   const traces = panels.map((entry, index) => {
     const name = index ? `yaxis${index + 1}` : "yaxis";
     const top = 1 - index * height;
-    layout[name] = { domain: [top - height * 0.86, top], type: entry.log ? "log" : "linear", rangemode: "tozero", gridcolor: grid, zeroline: false, tickfont: font, nticks: 3, fixedrange: true, exponentformat: "none", hoverformat: ".3~g" };
-    layout.annotations.push({ xref: "paper", x: 1, xanchor: "right", yref: "paper", y: top, yanchor: "top", text: entry.label, showarrow: false, font: { ...font, color: ink } });
-    const y = answer.series[entry.id].map((value) => (value === null ? null : entry.log ? Math.max(entry.floor, value * entry.factor) : value * entry.factor));
-    return { type: "scatter", mode: "lines", x: answer.times, y, yaxis: index ? `y${index + 1}` : "y", line: { color: colors[arm % colors.length], width: 1.8 }, hovertemplate: "%{y:.3~g}<extra></extra>" };
+    layout[name] = { domain: [Math.max(0, top - height * 0.94), top - height * 0.2], type: entry.log ? "log" : "linear", rangemode: "tozero", gridcolor: grid, zeroline: false, tickfont: font, nticks: 3, fixedrange: true, exponentformat: "none", hoverformat: ".3~g" };
+    layout.annotations.push({ xref: "paper", x: 0, xanchor: "left", yref: "paper", y: top, yanchor: "top", text: entry.label, showarrow: false, font: { ...font, color: ink }, borderpad: 0 });
+    const y = (entry.steps ? answer.sledai : answer.series[entry.id]).map((value) => (value === null ? null : entry.log ? Math.max(entry.floor, value * entry.factor) : value * entry.factor));
+    return { type: "scatter", mode: "lines", x: entry.steps ? answer.item_days : answer.times, y, yaxis: index ? `y${index + 1}` : "y", line: { color: colors[arm % colors.length], width: 1.8, shape: entry.steps ? "hv" : "linear" }, hovertemplate: "%{y:.3~g}<extra></extra>" };
   });
   layout.xaxis.anchor = panels.length > 1 ? `y${panels.length}` : "y";
   for (const day of answer.infusions_days || []) { layout.shapes.push({ type: "line", xref: "x", x0: day, x1: day, yref: "paper", y0: 0, y1: 1, line: { color: muted, width: 0.6, dash: "2px,3px" }, layer: "below" }); }
