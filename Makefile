@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= results/hn2301
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench docs wheel clean
+.PHONY: help run test test-long lint bench docs posterior wheel clean
 
 help:  ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ bench: $(VENV)/.run  ## speed beside other solvers, in an environment of their o
 docs: $(VENV)/.run  ## write the reference pages and the README's numbers from the code
 	@$(BIN)/python docs/make_reference.py
 	@$(BIN)/python docs/make_results.py
+
+posterior: $(VENV)/.run  ## fit the shipped posterior of HN2301 anew (some minutes)
+	@$(BIN)/vivocart calibrate hn2301 --out src/vivocart/calibration/posteriors/hn2301.nc
 
 wheel: $(VENV)/.dev  ## build the wheel
 	@$(BIN)/python -m build --outdir dist .

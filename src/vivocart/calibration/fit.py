@@ -76,7 +76,7 @@ def posterior_of(
         "prior_predictive": _statistics_group(problem, prior),
         "observed_data": _observed(problem),
         "log_likelihood": _row_group(problem, kept),
-        "sample_stats": _sample_stats(state, kept),
+        "sample_stats": _sample_stats(problem, state, kept),
     }
     tree = xr.DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
     tree.attrs = {
@@ -200,7 +200,7 @@ def _row_group(problem: Problem, kept: Particles) -> xr.Dataset:
     )
 
 
-def _sample_stats(state: SmcState, kept: Particles) -> xr.Dataset:
+def _sample_stats(problem: Problem, state: SmcState, kept: Particles) -> xr.Dataset:
     import xarray as xr
 
     stages = state.stages
@@ -216,13 +216,29 @@ def _sample_stats(state: SmcState, kept: Particles) -> xr.Dataset:
         "step_patients": [stage.steps[1] for stage in stages],
         "kept_correlation": [stage.kept_correlation for stage in stages],
     }
+    every, forward = state.particles, problem.studies[0].forward
+    assert isinstance(forward, ModelForward)
+    read = ~problem.inert
     variables: dict[str, Any] = {
+        # of all particles, on the scale where the prior is standard normal
+        "typical_mean": ("parameter", every.typical.mean(axis=0)),
+        "typical_sd": ("parameter", every.typical.std(axis=0, ddof=1)),
+        "typical_read": ("parameter", read[: problem.n_uncertain].astype(np.int8)),
+        "spread_mean": ("varying", every.spread.mean(axis=0)),
+        "spread_sd": ("varying", every.spread.std(axis=0, ddof=1)),
+        "spread_read": ("varying", read[problem.n_uncertain :].astype(np.int8)),
         "lp": (_CHAIN, kept.log_likelihood.astype(np.float32)[None]),
         **{name: ("stage", np.asarray(values, dtype=np.float64)) for name, values in by_stage.items()},
     }
     data = xr.Dataset(
         variables,
-        coords={"chain": [0], "draw": np.arange(len(kept)), "stage": np.arange(len(stages))},
+        coords={
+            "chain": [0],
+            "draw": np.arange(len(kept)),
+            "stage": np.arange(len(stages)),
+            "parameter": list(forward.who.uncertain),
+            "varying": list(forward.who.varying),
+        },
     )
     data.attrs = {
         "log_evidence": float(sum(stage.log_evidence_gain for stage in stages)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 INFORMED_FROM = 0.1
 """Contraction from which a parameter counts as informed by the data: a tenth of its prior variance is gone."""
+
+_SHIFTED_FROM = 0.3  # prior standard deviations
+_STANDARD_ERRORS = 3.5  # some two hundred unknowns are looked at: fewer would call chance a finding
 
 _Key = tuple[str, str]
 
@@ -41,40 +45,59 @@ def contraction(posterior: Posterior, model: Model) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``part`` (``typical`` or ``spread``), ``parameter``, ``contraction`` (1 - posterior variance / prior
         variance, on the scale where the prior is standard normal; 0 nothing learned, 1 known), ``error`` (its standard
-        error from the finite number of draws), ``shift`` (posterior mean in prior standard deviations), ``prior_median``,
+        error from the number of particles), ``shift`` (posterior mean in prior standard deviations), ``prior_median``,
         ``median``, ``q05``, ``q95`` (typical value in the parameter's unit, spread as a multiple of the table's),
-        ``kind`` (of the table) and ``informed``.
+        ``kind`` (of the table), ``read`` (whether anything fitted or held out can depend on it) and ``informed``.
     """
-    draws = posterior.draws
+    draws, stats = posterior.draws, posterior.tree["sample_stats"].to_dataset()
+    n = _independent_particles(posterior)
     rows: list[dict[str, object]] = []
-    for (part, name), z in prior_scale(model, draws).items():
-        values = (draws.typical if part == "typical" else draws.spread)[name]
-        share = 1.0 - float(np.var(z, ddof=1))
-        error = (1.0 - share) * float(np.sqrt(2.0 / (len(z) - 1)))
-        low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
-        rows.append(
-            {
-                "part": part,
-                "parameter": name,
-                "contraction": share,
-                "error": error,
-                "shift": float(np.mean(z)),
-                "prior_median": model.parameters[name].value if part == "typical" else 1.0,
-                "median": float(middle),
-                "q05": float(low),
-                "q95": float(high),
-                "kind": model.parameters[name].kind,
-                "informed": bool(
-                    share > max(INFORMED_FROM, 2.0 * error)
-                    or abs(np.mean(z)) > max(0.3, 3.0 / np.sqrt(len(z)))
-                ),
-            }
+    for part, dimension, values_of in (
+        ("typical", "parameter", draws.typical),
+        ("spread", "varying", draws.spread),
+    ):
+        columns = zip(
+            stats[dimension].values,
+            stats[f"{part}_mean"].values,
+            stats[f"{part}_sd"].values,
+            stats[f"{part}_read"].values,
+            strict=True,
         )
+        for key, mean, sd, read in columns:
+            name, share = str(key), 1.0 - float(sd) ** 2
+            error = (1.0 - share) * math.sqrt(2.0 / (n - 1))
+            moved = share > max(INFORMED_FROM, _STANDARD_ERRORS * error)
+            moved |= abs(float(mean)) > max(_SHIFTED_FROM, _STANDARD_ERRORS / math.sqrt(n))
+            low, middle, high = np.quantile(values_of[name], (0.05, 0.5, 0.95))
+            rows.append(
+                {
+                    "part": part,
+                    "parameter": name,
+                    "contraction": share,
+                    "error": error,
+                    "shift": float(mean),
+                    "prior_median": model.parameters[name].value if part == "typical" else 1.0,
+                    "median": float(middle),
+                    "q05": float(low),
+                    "q95": float(high),
+                    "kind": model.parameters[name].kind,
+                    "read": bool(read),
+                    "informed": bool(moved and read),
+                }
+            )
     table = pd.DataFrame(rows)
-    rank = np.maximum(
+    size = np.maximum(
         table["contraction"].to_numpy(dtype=float), table["shift"].abs().to_numpy(dtype=float) / 2
     )
+    rank = np.where(table["read"].to_numpy(dtype=bool), size, -1.0)
     return table.iloc[np.argsort(-rank, kind="stable")].reset_index(drop=True)
+
+
+def _independent_particles(posterior: Posterior) -> float:
+    """Particles worth: all, less what the last moves left of their ancestors, as for a series so correlated."""
+    stats = posterior.tree["sample_stats"].to_dataset()
+    kept = min(max(float(stats["kept_correlation"].values[-1]), 0.0), 0.95)
+    return max(4.0, float(stats.attrs["n_particles"]) * (1.0 - kept) / (1.0 + kept))
 
 
 def scenario_shares(posterior: Posterior) -> dict[str, pd.DataFrame]:
@@ -173,5 +196,6 @@ def fit_numbers(posterior: Posterior) -> Mapping[str, float]:
         "acceptance_population": float(stats["acceptance_population"].values[-1]),
         "acceptance_scenario": float(stats["acceptance_scenario"].values[-1]),
         "acceptance_patients": float(stats["acceptance_patients"].values[-1]),
+        "independent_particles": _independent_particles(posterior),
         "kept_correlation": float(stats["kept_correlation"].values[-1]),
     }

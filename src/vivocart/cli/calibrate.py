@@ -45,7 +45,7 @@ _TOP = 10
     type=click.IntRange(min=1),
     default=None,
     metavar="N",
-    help="Rounds of moves after each step of the temperature, three times as many after the last; 5 unless given.",
+    help="Rounds of moves after each step of the temperature, five times as many after the last; 6 unless given.",
 )
 @click.option(
     "--cohorts",

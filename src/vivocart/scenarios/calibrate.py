@@ -28,9 +28,12 @@ from vivocart.model.load import Model, load_model
 from vivocart.patients.draws import uncertain_parameters
 from vivocart.trials.protocol import Study, load_study
 
-DEFAULT_SWEEPS = 5
-_PATIENTS_AT_ONCE = 5_000  # patients in all particles together: about a second on two cores
-_LEAST_PARTICLES, _MOST_PARTICLES = 200, 1_000
+DEFAULT_SWEEPS = 6
+_LAST_SWEEPS = (
+    5  # times as many rounds after the last step: the particles that are kept should forget their ancestors
+)
+_PATIENTS_AT_ONCE = 6_000  # patients in all particles together: about a second on two cores
+_LEAST_PARTICLES, _MOST_PARTICLES = 200, 1_200
 
 
 def design_of(study: Study, rows: Sequence[Observation]) -> StudyDesign:
@@ -133,7 +136,7 @@ def calibrate(
     cohorts_per_particle
         Cohorts of each study in a particle; more make its likelihood less noisy and the fit as many times longer.
     sweeps
-        Rounds of moves after each step of the temperature; three times as many after the last.
+        Rounds of moves after each step of the temperature; five times as many after the last.
     extra_observations
         CSV of your own observations, fitted with the shipped ones of the studies named.
     checkpoint
@@ -166,7 +169,7 @@ def calibrate(
         n_particles=_default_particles(width) if n_particles is None else n_particles,
         seed=seed,
         sweeps=sweeps,
-        last_sweeps=3 * sweeps,
+        last_sweeps=_LAST_SWEEPS * sweeps,
     )
     designs = [part.design for part in problem.studies]
     asked = dataclasses.asdict(settings) | {"cohorts_per_particle": cohorts_per_particle}
@@ -257,7 +260,7 @@ class _Keeper:
             temperatures = [stage.temperature for stage in state.stages] + [state.temperature]
             ratio = 2.5 if len(temperatures) < 3 else max(1.1, temperatures[-1] / temperatures[-2])
             stages = math.ceil(math.log(1.0 / max(state.temperature, 1e-3)) / math.log(ratio)) - 1
-            rounds = self.last_sweeps // 3 * (1 + max(stages, 0)) - state.sweep + self.last_sweeps
+            rounds = self.last_sweeps // _LAST_SWEEPS * (1 + max(stages, 0)) - state.sweep + self.last_sweeps
         return each * rounds
 
 
