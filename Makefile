@@ -48,6 +48,7 @@ bench: $(VENV)/.run  ## speed beside other solvers, in an environment of their o
 docs: $(VENV)/.run  ## write the reference pages and the README's numbers from the code
 	@$(BIN)/python docs/make_reference.py
 	@$(BIN)/python docs/make_results.py
+	@$(BIN)/python docs/make_own_data.py
 
 posterior: $(VENV)/.run  ## fit the shipped posterior of HN2301 anew (some minutes)
 	@$(BIN)/vivocart calibrate hn2301 --out src/vivocart/calibration/posteriors/hn2301.nc

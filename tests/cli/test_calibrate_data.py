@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def test_the_files_are_there_and_whole(written):
     assert fit["purpose"] == "for research, not for treatment decisions"
     assert fit["provenance"]["seed"] == 1
     assert fit["minus_two_log_likelihood"] == pytest.approx(360.7, abs=0.5)
+
+
+def test_the_page_on_own_data_shows_what_its_command_finds(written):
+    """150 draws here, 600 there: the last digit may differ."""
+    estimates = pd.read_csv(written / "estimates.csv").set_index("name")
+    page = (EXAMPLE.parents[1] / "own_data.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^\| (\w+) typical value \| \S+ \| \S+ \(log ([\d.]+) ", page, re.MULTILINE))
+    assert set(shown) == {"ka", "CL", "V"}
+    for name, value in shown.items():
+        assert float(value) == pytest.approx(estimates.loc[f"typical:{name}", "normal_scale"], abs=0.01)
 
 
 class _Page(HTMLParser):
