@@ -20,11 +20,11 @@ def rituximab_text(**changes: str) -> str:
 
 
 def test_a_new_product_is_one_file(tmp_path: Path):
-    (tmp_path / "ofatumumab.yaml").write_text(rituximab_text(id="ofatumumab", name="ofatumumab"))
+    (tmp_path / "ublituximab.yaml").write_text(rituximab_text(id="ublituximab", name="ublituximab"))
     products = load_products(tmp_path)
-    assert set(products) == {*load_products(), "ofatumumab"}
-    regimen = Regimen.parse("ofatumumab 700 mg x 2 every 14 d", products)
-    assert [row.product_id for row in regimen.infusions_table] == ["ofatumumab"] * 2
+    assert set(products) == {*load_products(), "ublituximab"}
+    regimen = Regimen.parse("ublituximab 700 mg x 2 every 14 d", products)
+    assert [row.product_id for row in regimen.infusions_table] == ["ublituximab"] * 2
     assert Regimen.from_dict(regimen.as_dict(), products) == regimen
 
 

@@ -14,6 +14,9 @@ DEPLETED_PER_UL = 5.0
 DEEPLY_DEPLETED_PER_UL = 1.0
 """Limit of deep peripheral depletion, about what a clinical assay reports as zero."""
 
+_OFATUMUMAB_TARGET_PER_UL = 8.0
+_LOWER_LIMIT_PER_UL = 40.0  # lower limit of normal as the label of ofatumumab has it
+
 TISSUE_FREE_FRACTION = 0.01
 """Share of its baseline at which a lymph-node biopsy would show no B cells (assumed)."""
 
@@ -127,6 +130,63 @@ def b_cell_first_deeply_depleted_day(readings: Readings) -> np.ndarray:
 def b_cell_deeply_depleted(readings: Readings) -> np.ndarray:
     """1 if CD19+ B cells in blood fall below 1 per uL within the simulated time, else 0."""
     return (readings["b_cells_blood"].min(axis=1) < DEEPLY_DEPLETED_PER_UL).astype(float)
+
+
+@endpoint(
+    id="b_cell_never_deeply_depleted",
+    unit="1",
+    label="B cells in blood never below 1 per uL",
+    family="b_cells",
+    source="gomezmendez2018",
+)
+def b_cell_never_deeply_depleted(readings: Readings) -> np.ndarray:
+    """1 if CD19+ B cells in blood stay at 1 per uL or above for the whole simulation, else 0."""
+    return 1.0 - b_cell_deeply_depleted(readings)
+
+
+@endpoint(
+    id="b_cell_first_below_8_day",
+    unit="d",
+    label="Day on which B cells in blood first fall below 8 per uL",
+    family="b_cells",
+    source="yu2022",
+)
+def b_cell_first_below_8_day(readings: Readings) -> np.ndarray:
+    """Day on which CD19+ B cells in blood first fall below 8 per uL, the target of ofatumumab; infinite if they never do."""
+    return curves.first_below(readings.times, readings["b_cells_blood"], _OFATUMUMAB_TARGET_PER_UL)
+
+
+@endpoint(
+    id="b_cell_recovery_days",
+    unit="d",
+    label="B cells in blood back at 40 per uL, days after the last infusion",
+    family="b_cells",
+    source="novartis_kesimpta",
+)
+def b_cell_recovery_days(readings: Readings) -> np.ndarray:
+    """Days from the start of the last infusion until CD19+ B cells in blood are back for good at 40 per uL.
+
+    Or at the count at the start, if that was lower. Infinite if not by the end of the simulation; 0 if they are above at
+    the last infusion and stay there.
+    """
+    last = max(float(days[-1]) for days in readings.dose_days.values())
+    counts = readings["b_cells_blood"]
+    limit = np.minimum(_LOWER_LIMIT_PER_UL, 0.999 * counts[:, 0])
+    back = curves.last_return(readings.times, counts / limit[:, None], 1.0)
+    return np.maximum(back - last, 0.0)
+
+
+@endpoint(
+    id="b_cells_fraction",
+    unit="1",
+    label="B cells in blood as a share of the start",
+    family="b_cells",
+    source=DEFINITION,
+    visits=(7, 28),
+)
+def b_cells_fraction(readings: Readings, day: float) -> np.ndarray:
+    """Count of CD19+ B cells in blood at the visit, as a share of that before anything is given."""
+    return readings.at("b_cells_blood", day) / readings.baseline("b_cells_blood")
 
 
 @endpoint(

@@ -138,6 +138,19 @@ def car_return_days(readings: Readings) -> np.ndarray:
 
 
 @endpoint(
+    id="cd8_fraction",
+    unit="1",
+    label="CD8 T cells in blood as a share of the start",
+    family="car_t",
+    source="hosseini2020",
+    visits=(0.5, 7),
+)
+def cd8_fraction(readings: Readings, day: float) -> np.ndarray:
+    """Count of CD8 T cells in blood at the visit, CAR+ ones included, as a share of that before anything is given."""
+    return readings.at("cd8_blood", day) / readings.baseline("cd8_blood")
+
+
+@endpoint(
     id="car_t_peak",
     unit="1/uL",
     label="Highest CAR-T count in blood",

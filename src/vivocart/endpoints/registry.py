@@ -17,6 +17,7 @@ from vivocart.endpoints.readings import Readings
 from vivocart.ground.errors import InputError, UnknownNameError
 
 FAMILIES = (
+    "carrier",
     "car_t",
     "b_cells",
     "antibodies",

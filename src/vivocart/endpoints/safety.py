@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vivocart.endpoints import curves
 from vivocart.endpoints.readings import Readings
 from vivocart.endpoints.registry import DEFINITION, endpoint
 
@@ -133,6 +134,12 @@ def crp_peak(readings: Readings) -> np.ndarray:
     return readings["crp"].max(axis=1)
 
 
+@endpoint(id="crp_peak_day", unit="d", label="Day of the highest CRP", family="safety", source="hagen2024")
+def crp_peak_day(readings: Readings) -> np.ndarray:
+    """Day of the highest C-reactive protein, read at output times."""
+    return readings.times[curves.highest_index(readings["crp"])]
+
+
 @endpoint(id="crp_rise_fold", unit="1", label="Highest CRP over baseline", family="safety", source="wang2025")
 def crp_rise_fold(readings: Readings) -> np.ndarray:
     """Highest C-reactive protein divided by the patient's own baseline."""
@@ -208,6 +215,12 @@ def crs_any(readings: Readings) -> np.ndarray:
 def crs_grade_1_only(readings: Readings) -> np.ndarray:
     """1 if the highest CRS grade is exactly 1, else 0; thresholds as in ``crs_grade_max``."""
     return (crs_grade_max(readings) == 1).astype(float)
+
+
+@endpoint(id="crs_grade_2_up", unit="1", label="CRS of grade 2 or more", family="safety", source=_ASTCT)
+def crs_grade_2_up(readings: Readings) -> np.ndarray:
+    """1 if the highest CRS grade is 2 or more, else 0; thresholds as in ``crs_grade_max``."""
+    return (crs_grade_max(readings) >= 2).astype(float)
 
 
 @endpoint(id="crs_severe", unit="1", label="Severe CRS (grade 3 or more)", family="safety", source=_ASTCT)

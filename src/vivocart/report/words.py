@@ -38,6 +38,7 @@ HEADLINE = (
 
 _NOTHING = {"–", "0 (0 to 0)"}
 _FAMILIES = {
+    "carrier": "Particles in plasma",
     "car_t": "CAR-T cells",
     "b_cells": "B cells",
     "antibodies": "Antibodies",

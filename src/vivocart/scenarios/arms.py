@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from vivocart.calibration.observations import Observation
-from vivocart.endpoints.readings import Readings, read
+from vivocart.endpoints.readings import MissingReadingError, Readings, read
+from vivocart.endpoints.registry import known_endpoints
 from vivocart.endpoints.sledai import sledai_items, sledai_score, sledai_table
 from vivocart.endpoints.table import endpoints, quantiles
 from vivocart.model.load import Model
@@ -83,12 +85,19 @@ class Setting:
 
 
 def observed(setting: Setting, simulation: Simulation) -> pd.DataFrame:
-    """Observables at the times of the published observations: a column for each observation that is no endpoint."""
+    """What published observations read and no endpoint of the table gives: a column for each of them.
+
+    Observables on a day, and endpoints on days that are no visit of theirs; none for a day that the simulation lacks.
+    """
     columns: dict[str, np.ndarray] = {}
     for observation in setting.observations:
-        if observation.measure in simulation.data and observation.time_days is not None:
-            day = observation.time_days + simulation.regimen.first_infusion_day
-            columns[observation.id] = simulation[observation.measure].interp(time=day).values
+        name, day = observation.measure, observation.time_days
+        if name in simulation.data and day is not None:
+            start = simulation.regimen.first_infusion_day
+            columns[observation.id] = simulation[name].interp(time=day + start).values
+        elif name and name not in known_endpoints():
+            with suppress(MissingReadingError):
+                columns[observation.id] = endpoints(simulation, [name])[name].to_numpy(dtype=float)
     return pd.DataFrame(columns, index=pd.Index(simulation.patients.ids, name="patient"))
 
 

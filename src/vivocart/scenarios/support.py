@@ -167,7 +167,7 @@ def _patient_numbers() -> Iterator[Number]:
 
 
 def _product_numbers() -> Iterator[Number]:
-    """Parameters that a product sets for every patient; what a product sets is said among its assumptions."""
+    """Parameters that a product sets for every patient; what rests on no quantity is said among its assumptions."""
     model = {row.id: row for row in table_rows(read_sources(), PARAMETERS_FILE, ParameterRow)}
     for product in load_products().values():
         for name, value in product.parameters.items():
@@ -176,7 +176,8 @@ def _product_numbers() -> Iterator[Number]:
                 id=f"{product.id} {name}",
                 value=value,
                 unit=model[name].unit,
-                kind="assumed",
+                quantity_ids=product.quantities.get(name, ()),
+                kind="estimated" if name in product.quantities else "assumed",
                 note=" ".join(product.assumed),
                 file=f"{product.id}.yaml",
             )

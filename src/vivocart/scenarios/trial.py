@@ -159,7 +159,7 @@ def _interval_scenarios(setting: Setting, study: Study, n_patients: int, progres
     patients = setting.patients(0, min(n_patients, CHUNK))
     for interval in study.interval_scenarios_days:
         for arm_id, regimen in study.regimens(interval).items():
-            table = endpoints(setting.simulate(regimen, patients), weights.HEADLINE)
+            table = endpoints(setting.simulate(regimen, patients), weights.headline_within(setting.days))
             for name in table.columns:
                 low, middle, high = quantiles(table[name].to_numpy(dtype=float), (0.05, 0.5, 0.95))
                 label, unit = table.attrs["labels"][name], table.attrs["units"][name]
