@@ -21,7 +21,9 @@ from vivocart.endpoints.safety import crs_grade_max
 from vivocart.endpoints.sledai import items_at_visits, sledai_score, sledai_table
 from vivocart.ground.errors import InputError, SimulationError
 from vivocart.ground.provenance import Provenance, join
+from vivocart.ground.streams import uniforms
 from vivocart.model.load import load_model
+from vivocart.patients.draws import PopulationDraws
 from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.explorer import SLEDAI, explorer_settings
 from vivocart.simulation.rescue import Rescue
@@ -71,6 +73,9 @@ class Asked:
         Patients of the user's own; otherwise ``n_patients`` of ``patient_type`` are drawn with ``seed``.
     first
         Index of the first patient drawn: chunks of one population.
+    draws, population
+        Populations from which the patients are taken, each patient from one of them, and their name; the model's own
+        typical values without.
     """
 
     arms: tuple[Arm, ...]
@@ -81,6 +86,8 @@ class Asked:
     tocilizumab: bool = True
     patients: VirtualPopulation | None = None
     first: int = 0
+    draws: PopulationDraws | None = None
+    population: str = "shipped"
 
 
 @final
@@ -183,7 +190,7 @@ def output_days(regimen: Regimen, days: float) -> np.ndarray:
 
 # -- patients ---------------------------------------------------------------------------------------------------------
 
-_populations: OrderedDict[tuple[str, int, int], VirtualPopulation] = OrderedDict()
+_populations: OrderedDict[tuple[str, str, int, int], VirtualPopulation] = OrderedDict()
 _populations_lock = threading.Lock()
 
 
@@ -195,7 +202,7 @@ def explorer_population(asked: Asked) -> VirtualPopulation:
     UnknownNameError
         If the type does not exist.
     """
-    key = (asked.patient_type, asked.seed, asked.first)
+    key = (asked.population, asked.patient_type, asked.seed, asked.first)
     with _populations_lock:
         kept = _populations.get(key)
         if kept is not None:
@@ -207,12 +214,20 @@ def explorer_population(asked: Asked) -> VirtualPopulation:
             seed=asked.seed,
             criteria=explorer_settings().patient_type(asked.patient_type).entry,
             first=asked.first,
+            draws=asked.draws,
+            draw=None if asked.draws is None else _draw_of(asked, len(asked.draws)),
         )
         with _populations_lock:
             _populations[key] = kept
             while len(_populations) > _POPULATIONS_KEPT:
                 _populations.popitem(last=False)
     return kept if len(kept) == asked.n_patients else kept.take(np.arange(asked.n_patients))
+
+
+def _draw_of(asked: Asked, n_draws: int) -> np.ndarray:
+    """For each patient the population that it is taken from, every one equally likely."""
+    shares = uniforms(asked.seed, "explorer/population", asked.first, asked.n_patients)[:, 0]
+    return (shares * n_draws).astype(np.int64)
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import final
 
 from vivocart.calibration.observations import Observation, observations
 from vivocart.evidence.citations import cite
+from vivocart.evidence.library import quantities
 from vivocart.scenarios.explore import Arm
 from vivocart.scenarios.explorer import MarkPlace, explorer_settings
 from vivocart.scenarios.result import ALL_ARMS
@@ -46,6 +47,7 @@ class PublishedMark:
     study_id: str
     observation_id: str
     quantity_id: str
+    place: str
     record_id: str
     citation: str
 
@@ -129,6 +131,7 @@ def _mark(position: int, regimen: Regimen, row: Observation) -> PublishedMark:
         study_id=row.study_id,
         observation_id=row.id,
         quantity_id=row.quantity_id,
+        place=quantities()[row.quantity_id].place if row.quantity_id in quantities() else "",
         record_id=row.record_id,
         citation=_citation(row.record_id),
     )

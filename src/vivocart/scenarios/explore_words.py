@@ -6,9 +6,12 @@ import numpy as np
 
 from vivocart.endpoints.b_cells import DEPLETED_PER_UL
 from vivocart.endpoints.table import quantiles
-from vivocart.scenarios.explore import ArmAnswer
+from vivocart.scenarios.explore import QUANTILES, ArmAnswer
+from vivocart.scenarios.explorer import SLEDAI
 
 _NINE_OF_TEN = (0.05, 0.95)
+_MEDIAN = list(QUANTILES).index("q50")
+_VISIT_DAY = 90.0
 _NADIR, _DEPLETION = "b_cells_nadir", "b_cell_depletion_days"
 
 
@@ -35,6 +38,25 @@ def sentence(arm: ArmAnswer, *, days: float) -> str:
     return (
         f"B cells in blood fall below {limit} in {_share(float(reached.mean()))} such patients; where they do, they stay "
         f"there {_span(spells[reached], still[reached], days)} in 9 of 10."
+    )
+
+
+def second_sentence(arm: ArmAnswer) -> str:
+    """Median SLEDAI-2K at first and at the last visit up to day 90, and how often cytokine release syndrome comes."""
+    scores = arm.bands[SLEDAI][_MEDIAN]
+    visit = int(np.flatnonzero(arm.item_days <= _VISIT_DAY)[-1])
+    first, later = scores[0], scores[visit]
+    moves = (
+        f"falls from {first:.0f} to"
+        if later < first
+        else f"goes from {first:.0f} to"
+        if later > first
+        else "stays at"
+    )
+    severe = round(arm.crs["grade3"] * arm.n_read)
+    return (
+        f"SLEDAI-2K {moves} {later:.0f} by day {arm.item_days[visit]:g} (median); CRS in {100 * arm.crs['any']:.0f} %, "
+        f"grade 3 or higher in {severe} of {arm.n_read}."
     )
 
 

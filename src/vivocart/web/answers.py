@@ -7,7 +7,6 @@ numbers never leave the server.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,11 @@ import pydantic_core
 from vivocart.endpoints.sledai import sledai_table
 from vivocart.endpoints.table import quantiles
 from vivocart.report.record_page import DISCLAIMER
-from vivocart.report.spelling import as_printed, in_print, number, percent, summary_cell
-from vivocart.scenarios.explore import QUANTILES, Answer, ArmAnswer, Asked, shown_endpoints
+from vivocart.report.spelling import as_printed, in_print, summary_cell
+from vivocart.scenarios.explore import QUANTILES, Answer, Arm, ArmAnswer, Asked, shown_endpoints
 from vivocart.scenarios.explore_marks import PublishedMark, published_marks
 from vivocart.scenarios.explore_patient import OwnValue, PatientView
-from vivocart.scenarios.explore_words import sentence
+from vivocart.scenarios.explore_words import second_sentence, sentence
 from vivocart.scenarios.heat_map import HeatMap, is_share
 from vivocart.therapies.regimen import Regimen
 
@@ -44,23 +43,17 @@ def rounded(values: np.ndarray, digits: int = _DIGITS) -> list[Any]:
 def explore_data(answer: Answer, *, server_ms: float = 0.0) -> dict[str, Any]:
     """What the charts of an exploration are drawn from."""
     asked = answer.asked
-    arms = [dataclasses_arm(arm) for arm in answer.arms]
+    arms = [Arm(label=arm.label, regimen=arm.regimen) for arm in answer.arms]
     return {
         "arms": [arm_data(arm, asked) for arm in answer.arms],
         "marks": [mark_data(mark) for mark in published_marks(arms, days=asked.days)],
         "days": asked.days,
+        "population": asked.population,
         "n_patients": len(asked.patients) if asked.patients is not None else asked.n_patients,
         "server_ms": round(server_ms, 2),
         "provenance": answer.provenance.as_dict(),
         "disclaimer": DISCLAIMER,
     }
-
-
-def dataclasses_arm(arm: ArmAnswer) -> Any:
-    """The arm that was asked for, from its answer."""
-    from vivocart.scenarios.explore import Arm
-
-    return Arm(label=arm.label, regimen=arm.regimen)
 
 
 def arm_data(arm: ArmAnswer, asked: Asked) -> dict[str, Any]:
@@ -74,6 +67,7 @@ def arm_data(arm: ArmAnswer, asked: Asked) -> dict[str, Any]:
         "unit": course.product.dose_unit,
         **infusions_data(arm.regimen),
         "sentence": sentence(arm, days=asked.days),
+        "sentence_more": second_sentence(arm),
         "times": rounded(arm.times, 7),
         "bands": {name: dict(zip(QUANTILES, rounded(rows), strict=True)) for name, rows in arm.bands.items()},
         "item_days": arm.item_days.tolist(),
@@ -190,13 +184,3 @@ def heat_map_data(result: HeatMap) -> dict[str, Any]:
         "apply, or the last infusion lies after the horizon.",
         "disclaimer": DISCLAIMER,
     }
-
-
-def crs_words(crs: Mapping[str, float]) -> str:
-    """The probability of cytokine release syndrome in words."""
-    return f"{percent(crs['any'])} % of any grade, {percent(crs['grade3'])} % grade 3 or higher"
-
-
-def printed_number(value: float) -> str:
-    """A number as a physician reads it."""
-    return number(value)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.scenarios.explore import Arm, Asked
+from vivocart.scenarios.explore_draws import population_draws
 from vivocart.scenarios.explorer import explorer_settings
 from vivocart.therapies.product import Product, load_products
 from vivocart.therapies.regimen import Regimen
@@ -23,6 +25,7 @@ def asked_for(
     *,
     n_patients: int,
     patients: VirtualPopulation | None = None,
+    posterior: Path | None = None,
 ) -> Asked:
     """The exploration that a request asks for.
 
@@ -30,6 +33,8 @@ def asked_for(
     ----------
     patients
         The table that the request names, if it names one.
+    posterior
+        File of the posterior that the request's population is the name of, if it is that of a calibration job.
 
     Raises
     ------
@@ -48,6 +53,8 @@ def asked_for(
         seed=request.seed,
         tocilizumab=request.tocilizumab,
         patients=patients,
+        draws=None if patients is not None else population_draws(request.population, file=posterior),
+        population=request.population,
     )
 
 

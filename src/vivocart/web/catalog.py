@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -12,6 +13,7 @@ from vivocart.model.load import load_model
 from vivocart.report.record_page import DISCLAIMER
 from vivocart.report.spelling import in_print, unit_words
 from vivocart.scenarios.explore import REFERENCE_STUDY, shown_endpoints
+from vivocart.scenarios.explore_draws import population_choices
 from vivocart.scenarios.explorer import explored_products, explorer_settings, knobs_of
 from vivocart.therapies.product import Product
 from vivocart.trials.protocol import load_study, study_ids
@@ -38,6 +40,7 @@ def catalog_data() -> dict[str, Any]:
             }
             for entry in settings.patient_types
         ],
+        "populations": [dataclasses.asdict(choice) for choice in population_choices()],
         "observables": [
             {"id": row.id, "label": in_print(row.label), "unit": row.unit, "note": row.note or ""}
             for row in model.observables.values()
@@ -73,6 +76,7 @@ def catalog_data() -> dict[str, Any]:
             "n_patients": 500,
             "seed": 1,
             "tocilizumab": True,
+            "population": "shipped",
         },
     }
 

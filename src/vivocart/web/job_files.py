@@ -21,7 +21,7 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[str] = frozenset({"done", "failed", "cancelled"})
 
 _ID = re.compile(r"[0-9a-f]{16}")
-_JOB, RESULT = "job.json", "result.json"
+_JOB, RESULT, POSTERIOR = "job.json", "result.json", "posterior.nc"
 
 
 @final
@@ -108,6 +108,14 @@ def read_jobs(folder: Path) -> list[Job]:
 def result_path(folder: Path, job_id: str) -> Path:
     """Where the result of a job lies once it is done."""
     return folder / job_id / RESULT
+
+
+def job_posterior(folder: Path, job_id: str) -> Path | None:
+    """The posterior that a calibration job left; nothing if the id is that of no such job."""
+    if not is_job_id(job_id):
+        return None
+    path = folder / job_id / POSTERIOR
+    return path if path.is_file() else None
 
 
 def remove_job(folder: Path, job_id: str) -> None:

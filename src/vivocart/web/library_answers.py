@@ -17,6 +17,7 @@ from vivocart.ground.errors import UnknownNameError
 from vivocart.model.load import load_model
 from vivocart.report.record_page import record_view
 from vivocart.report.spelling import in_print, unit_words
+from vivocart.scenarios.explore_draws import fitted_values
 from vivocart.scenarios.support import shipped_support
 from vivocart.scenarios.what_if import without_record
 
@@ -155,6 +156,7 @@ def _parameter(name: str) -> dict[str, Any]:
         "note": row.note,
         "quantity_ids": list(row.quantity_ids),
         "state": "assumption" if use is None else use_state(use, quantities()),
+        "fitted": dict(fitted_values()[name]) if name in fitted_values() else None,
     }
 
 

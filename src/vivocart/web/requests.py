@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from vivocart.web.settings import LIMITS
 
+_POPULATION = r"^([A-Za-z][A-Za-z0-9_-]{0,63}|[0-9a-f]{16})$"
 _UPLOAD_ID = r"^[0-9a-f]{16}$"
 _ID = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 
@@ -68,6 +69,11 @@ class PatientsRequest(Body):
     )
     days: Days = Field(default=180.0, description="Horizon, in days after the first infusion.")
     seed: Seed = 1
+    population: Annotated[str, Field(pattern=_POPULATION)] = Field(
+        default="shipped",
+        description="Typical values `shipped`, uncertain as in the `prior`, of a shipped posterior by name, or of a "
+        "calibration job by its id.",
+    )
     tocilizumab: bool = Field(
         default=True, description="Whether the reference study's rule gives tocilizumab at CRS grade 2."
     )
@@ -146,7 +152,7 @@ class CredibilityJob(Body):
     """Published observations beside cohorts of their size, for the credibility page."""
 
     kind: Literal["credibility"]
-    study: Name = "hn2301"
+    study: Name = "all"
     label: Label = ""
 
 
@@ -156,7 +162,8 @@ class CalibrationJob(Body):
 
     kind: Literal["calibration"]
     study: Name = "hn2301"
-    n_particles: int = Field(default=200, ge=20, le=5_000)
+    n_particles: int = Field(default=200, ge=20, le=2_000)
+    sweeps: int = Field(default=5, ge=1, le=50)
     seed: Seed = 1
     label: Label = ""
 

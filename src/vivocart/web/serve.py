@@ -51,7 +51,9 @@ def serve(settings: ServerSettings, *, say: Callable[[str], None], is_opened: bo
         server = uvicorn.Server(server_config(create_app(settings)))
         address = page_address(settings, listening.getsockname()[1])
         say(f"The explorer is at {address}")
-        say(f"Jobs and uploads: {settings.work_folder}. For research, not for treatment decisions. Ctrl-C ends it.")
+        say(
+            f"Jobs and uploads: {settings.work_folder}. For research, not for treatment decisions. Ctrl-C ends it."
+        )
         if is_opened:
             threading.Timer(0.5, webbrowser.open, (address,)).start()
         with contextlib.suppress(KeyboardInterrupt):  # raised once more after everything has ended

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from vivocart.web.job_files import job_posterior
 from vivocart.web.jobs import JobQueue
 from vivocart.web.settings import ServerSettings
 from vivocart.web.solving import Solver
@@ -37,6 +38,10 @@ class ServerState:
     def patients(self, request: PatientsRequest) -> VirtualPopulation | None:
         """The user's own patients that a request names, if it names any."""
         return None if request.patients is None else self.uploads.patients(request.patients)
+
+    def posterior(self, request: PatientsRequest) -> Path | None:
+        """The posterior of the calibration job that a request names as its population, if it names one."""
+        return job_posterior(self.settings.work_folder / "jobs", request.population)
 
     def start(self) -> None:
         """Begin with what the work folder holds, and warm up in the background."""

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
+from vivocart.calibration.observations import observations
 from vivocart.web.errors import RefusedError
 from vivocart.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["credibility"])
 
-_STUDY = "hn2301"
+_ALL = "all"
+Study = Annotated[str, Query(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 
 
 @router.get("/credibility")
-def credibility(request: Request, study: str = _STUDY) -> dict[str, Any]:
-    """The table of a study; computed once for a model, as a job that this request begins if there is none."""
+def credibility(request: Request, study: Study = _ALL) -> dict[str, Any]:
+    """The table of all studies, or of one; computed once for a model, as a job that this request begins if there is none."""
     from vivocart.model.load import load_model
-    from vivocart.trials.protocol import load_study, study_ids
 
-    if study.lower() not in study_ids():
-        load_study(f"{study} ")  # says the nearest names; the blank keeps a path from being read
+    if study.lower() != _ALL:
+        observations(study)
     jobs = state_of(request).jobs
     same = [
         job

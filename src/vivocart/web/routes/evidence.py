@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from vivocart.evidence.library import find_record, quantities
 from vivocart.evidence.own_library import open_own_library
 from vivocart.evidence.search.run import search
-from vivocart.evidence.store import find_id, get, record_ids
+from vivocart.evidence.store import Library, find_id, get, record_ids
 from vivocart.ground.errors import UnknownNameError
 from vivocart.web.answers import to_json
 from vivocart.web.library_answers import (
@@ -47,8 +47,8 @@ def search_route(
             found = search(library, q, now=now, sort=sort, limit=limit, offset=offset)
             translation, count, ids = found.translation, found.count, found.record_ids
         else:
-            every = record_ids(library)
-            translation, count, ids = "every record", len(every), every[offset : offset + limit]
+            ids, count = by_year(library)[offset : offset + limit], len(record_ids(library))
+            translation = "every record"
         rows = [get(library, record_id) for record_id in ids]
     return Response(
         to_json(
@@ -62,6 +62,12 @@ def search_route(
         ),
         media_type=_JSON,
     )
+
+
+def by_year(library: Library) -> list[str]:
+    """Ids of every record, the latest year first."""
+    every = [get(library, record_id) for record_id in record_ids(library)]
+    return [row.id for row in sorted(every, key=lambda row: row.year, reverse=True)]
 
 
 @router.get("/evidence/records/{name:path}")

@@ -57,8 +57,13 @@ async def explored(request: Request, body: ExploreRequest) -> tuple[bytes, float
         import time
 
         begun = time.perf_counter()
-        patients = state.patients(body)
-        asked = asked_for(body, body.arms, n_patients=body.n_patients, patients=patients)
+        asked = asked_for(
+            body,
+            body.arms,
+            n_patients=body.n_patients,
+            patients=state.patients(body),
+            posterior=state.posterior(body),
+        )
         answer = explore(asked, threads=threads)
         return to_json(explore_data(answer, server_ms=1000 * (time.perf_counter() - begun)))
 
@@ -72,8 +77,9 @@ async def patient_route(request: Request, body: PatientRequest) -> Response:
     state = state_of(request)
 
     def compute(_threads: int) -> bytes:
-        patients = state.patients(body)
-        asked = asked_for(body, [body.arm], n_patients=1, patients=patients)
+        asked = asked_for(
+            body, [body.arm], n_patients=1, patients=state.patients(body), posterior=state.posterior(body)
+        )
         return to_json(patient_data(explore_patient(asked, body.patient)))
 
     data, milliseconds = await state.solver.run(compute, request.is_disconnected)

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
+from vivocart.calibration.observations import observations
 from vivocart.ground.errors import VivocartError
+from vivocart.trials.protocol import load_study
 from vivocart.web.asked import asked_for, shipped_product
 from vivocart.web.errors import RefusedError
 from vivocart.web.job_files import Job
@@ -101,7 +103,13 @@ def _checked(state: ServerState, body: JobRequest) -> str:
     """A label for the job, once it is known that it can be done."""
     if isinstance(body, PopulationJob):
         wanted = body.explore
-        asked = asked_for(wanted, wanted.arms, n_patients=wanted.n_patients, patients=state.patients(wanted))
+        asked = asked_for(
+            wanted,
+            wanted.arms,
+            n_patients=wanted.n_patients,
+            patients=state.patients(wanted),
+            posterior=state.posterior(wanted),
+        )
         return f"{wanted.n_patients:,} patients: {'; '.join(arm.label for arm in asked.arms)}"[:200]
     if isinstance(body, HeatMapJob):
         product = shipped_product(body.product)
@@ -111,9 +119,11 @@ def _checked(state: ServerState, body: JobRequest) -> str:
                 [ArmRequest(product=body.product, dose=dose)],
                 n_patients=1,
                 patients=state.patients(body),
+                posterior=state.posterior(body),
             )
         return f"{product.name}: {len(body.doses)} doses at {len(body.intervals)} intervals"
-    from vivocart.trials.protocol import load_study
-
-    study = load_study(body.study)
-    return f"{study.id}: {'published beside predicted' if body.kind == 'credibility' else 'calibration'}"
+    if body.kind == "credibility":
+        if body.study.lower() != "all":
+            observations(body.study)
+        return f"{body.study}: published beside predicted"
+    return f"{load_study(body.study).id}: calibration"
