@@ -157,7 +157,7 @@ def test_a_trial_as_json_prints_the_summary_and_nothing_else(tmp_path: Path, cap
     from vivocart.scenarios import summary, trial
 
     monkeypatch.setattr(trial, "run_trial", lambda *_, **__: None)
-    monkeypatch.setattr(write, "write_trial", lambda *_: None)
+    monkeypatch.setattr(write, "write_files", lambda *_: None)
     monkeypatch.setattr(summary, "summary", lambda _: {"study": "hn2301"})
     assert run(("trial", "hn2301", "--json", "--out", str(tmp_path / "r"))) == 0
     captured = capsys.readouterr()

@@ -75,6 +75,14 @@ class FakeSimulation:
     def times_days(self) -> np.ndarray:
         return self.data["time"].values
 
+    @property
+    def observables(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(id=name) for name in self.data.data_vars]
+
+    @property
+    def values(self) -> list[np.ndarray]:
+        return [self.data[name].values.T for name in self.data.data_vars]
+
 
 def letter() -> Regimen:
     return Regimen("HN2301", dose_mg=4, infusions=3, interval_days=3)
@@ -146,7 +154,7 @@ def simulation(
     }
     return FakeSimulation(
         data=data,
-        patients=SimpleNamespace(covariates=thresholds, parameters=own),
+        patients=SimpleNamespace(ids=data["patient"].values, covariates=thresholds, parameters=own),
         regimen=regimen or letter(),
         **optional,
     )

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 from vivocart.ground.provenance import Provenance, current_versions
+from vivocart.scenarios.endpoint_table import EndpointTable
 from vivocart.scenarios.result import ArmResult, ComparisonRow, ExamplePatient, Reference, TrialResult
 from vivocart.therapies.regimen import Regimen
 
@@ -112,7 +113,7 @@ def _arm(number: int, label: str, dose: float, cohort: int) -> ArmResult:
         n_patients=400,
         cohort_size=cohort,
         bands=_bands(dose),
-        endpoints=_endpoints(number, 400, rng),
+        table=EndpointTable.of(_endpoints(number, 400, rng)),
         sledai_visits=pd.DataFrame(visits),
         sledai_items=pd.DataFrame(items),
         failures=pd.DataFrame(columns=["patient", "time_days", "state", "reason", "advice"]),

@@ -54,7 +54,7 @@ def test_what_is_beyond_the_bins_is_counted_at_their_ends():
 
 def test_threads_that_add_at_once_lose_no_patient():
     values = np.exp(np.random.default_rng(2).normal(size=(300, 40)))
-    bands = empty_bands(_dataset(values), ["x"])
+    bands = empty_bands(np.arange(40.0), {"x": {}})
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: count_bands(_dataset(values), ["x"], before=bands), range(40)))
     assert (bands.counts["x"].sum(axis=1) == 40 * 300).all()

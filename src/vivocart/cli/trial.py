@@ -91,23 +91,24 @@ def deliver_trial(
     quiet: bool,
 ) -> None:
     """Run the main job with progress, write its files into ``folder``, print what was asked for."""
-    from vivocart.report.write import write_trial
-    from vivocart.scenarios.files import require_writable
+    from vivocart.report.write import write_files
+    from vivocart.scenarios.files import replace_folder
     from vivocart.scenarios.summary import summary
     from vivocart.scenarios.trial import run_trial
 
-    require_writable(folder)
-    with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
-        result = run_trial(
-            study,
-            n_patients=n_patients,
-            seed=seed,
-            interval_days=interval_days,
-            threads=threads,
-            on_progress=on_progress,
-            on_message=on_message,
-        )
-    write_trial(result, folder)
+    with replace_folder(folder) as staging:
+        with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
+            result = run_trial(
+                study,
+                n_patients=n_patients,
+                seed=seed,
+                interval_days=interval_days,
+                threads=threads,
+                folder=staging,
+                on_progress=on_progress,
+                on_message=on_message,
+            )
+        write_files(result, staging)
     if as_json:
         print_json(summary(result))
     elif not quiet:

@@ -165,9 +165,8 @@ def read(simulation: Simulation) -> tuple[Readings, np.ndarray]:
     tuple
         The readings, and a Boolean array over all patients of the simulation: True where the patient is in them.
     """
-    data = simulation.data
-    patients = np.asarray(data["patient"].values)
-    arrays = {str(name): np.asarray(data[name].values, dtype=np.float64) for name in data.data_vars}
+    patients = np.asarray(simulation.patients.ids)
+    arrays = {row.id: values.T for row, values in zip(simulation.observables, simulation.values, strict=True)}
     complete = ~np.isin(patients, np.asarray(simulation.failures["patient"], dtype=patients.dtype))
     for values in arrays.values():
         # a sum is finite if all its terms are, and much cheaper to look at; a sum of huge values only costs the second look

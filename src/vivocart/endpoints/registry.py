@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import math
@@ -126,10 +127,25 @@ def endpoint(
 
 def known_endpoints() -> Mapping[str, Endpoint]:
     """All endpoints by id, ordered by family."""
+    _load_families()
+    return _ordered(len(_ENDPOINTS))
+
+
+@functools.cache
+def _load_families() -> None:
     for family in FAMILIES:
         importlib.import_module(f"vivocart.endpoints.{family}")
+
+
+@functools.lru_cache(maxsize=1)
+def _ordered(count: int) -> Mapping[str, Endpoint]:  # noqa: ARG001 - endpoints are only ever added
     ordered = sorted(_ENDPOINTS.values(), key=lambda entry: FAMILIES.index(entry.family))
     return MappingProxyType({entry.id: entry for entry in ordered})
+
+
+def visit_days() -> frozenset[float]:
+    """Days on which the endpoints of :func:`known_endpoints` are read."""
+    return frozenset(entry.day for entry in known_endpoints().values() if entry.day is not None)
 
 
 def find_endpoint(id: str) -> Endpoint:

@@ -71,7 +71,7 @@ def endpoints(simulation: Simulation, ids: Iterable[str] | None = None) -> pd.Da
     readings, complete = read(simulation)
     found = endpoint_columns(readings, complete, ids)
     names = [entry.id for entry in found.entries]
-    index = pd.Index(np.asarray(simulation.data["patient"].values), name="patient")
+    index = pd.Index(np.asarray(simulation.patients.ids), name="patient")
     table = pd.DataFrame(found.values.T, index=index, columns=names)
     table.attrs["units"] = {entry.id: entry.unit for entry in found.entries}
     table.attrs["labels"] = {entry.id: entry.label for entry in found.entries}
@@ -85,9 +85,12 @@ def endpoints(simulation: Simulation, ids: Iterable[str] | None = None) -> pd.Da
 
 
 def endpoint_columns(
-    readings: Readings, complete: np.ndarray, ids: Iterable[str] | None = None
+    readings: Readings, complete: np.ndarray, ids: Iterable[str] | None = None, *, leave_out: bool = False
 ) -> EndpointColumns:
-    """Endpoints from what :func:`vivocart.endpoints.readings.read` returns; ``ids`` and errors as in :func:`endpoints`."""
+    """Endpoints from what :func:`vivocart.endpoints.readings.read` returns; ``ids`` and errors as in :func:`endpoints`.
+
+    With ``leave_out`` those of ``ids`` that the simulation cannot answer are left out, as they are without ``ids``.
+    """
     asked = [find_endpoint(id) for id in ids] if ids is not None else list(known_endpoints().values())
     entries: list[Endpoint] = []
     columns: list[np.ndarray] = []
@@ -96,7 +99,7 @@ def endpoint_columns(
         try:
             column = np.asarray(entry.compute(readings), dtype=np.float64)
         except MissingReadingError as error:
-            if ids is not None:
+            if ids is not None and not leave_out:
                 raise MissingReadingError(
                     error.problem, where=f"endpoint '{entry.id}'", mend=error.mend
                 ) from None
@@ -118,11 +121,7 @@ def quantiles(values: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
     "not reached" (infinite) stays that. Missing values are left out; all missing gives missing.
     """
     seen = np.sort(np.asarray(values, dtype=np.float64))
-    seen = seen[~np.isnan(seen)]
-    if seen.size == 0:
-        return np.full(len(probabilities), np.nan)
-    places = np.ceil(np.asarray(probabilities) * seen.size - 1e-9).astype(int) - 1
-    return seen[np.clip(places, 0, seen.size - 1)]
+    return _at_ranks(seen[~np.isnan(seen)], probabilities)
 
 
 def summarize(table: pd.DataFrame) -> pd.DataFrame:
@@ -140,27 +139,46 @@ def summarize(table: pd.DataFrame) -> pd.DataFrame:
         patients behind the numbers; ``mean`` (for a flag: the share of patients) is missing where a value is not
         reached.
     """
-    rows: list[dict[str, object]] = []
     n_failed = int(table.attrs["n_failed"])
     columns = table.to_numpy(dtype=np.float64)  # once: pandas copies attrs for every column it hands out
-    for place, id in enumerate(table.columns):
-        values = columns[:, place]
-        seen = values[~np.isnan(values)]
-        low, middle, high = quantiles(values, (0.05, 0.5, 0.95))
-        finite = seen.size > 0 and bool(np.isfinite(seen).all())
-        rows.append(
-            {
-                "endpoint": id,
-                "label": table.attrs["labels"][id],
-                "unit": table.attrs["units"][id],
-                "n": seen.size,
-                "q05": low,
-                "median": middle,
-                "q95": high,
-                "mean": float(seen.mean()) if finite else np.nan,
-                "not_reached": int(np.isinf(seen).sum()),
-                "not_applicable": int(np.isnan(values).sum()) - n_failed,
-                "failed": n_failed,
-            }
-        )
-    return pd.DataFrame(rows)
+    labels, units = table.attrs["labels"], table.attrs["units"]
+    return pd.DataFrame(
+        [
+            {"endpoint": id, "label": labels[id], "unit": units[id]}
+            | summary_row(columns[:, place], n_failed=n_failed)
+            for place, id in enumerate(table.columns)
+        ]
+    )
+
+
+def summary_row(values: np.ndarray, *, n_failed: int) -> dict[str, object]:
+    """What :func:`summarize` says of one endpoint, from ``n`` on.
+
+    Parameters
+    ----------
+    values
+        The endpoint in every patient, shape (n,).
+    n_failed
+        How many of them could not be integrated.
+    """
+    seen = values[~np.isnan(values)]
+    seen.sort()
+    low, middle, high = _at_ranks(seen, (0.05, 0.5, 0.95))
+    n_reached = int(np.searchsorted(seen, np.inf))
+    return {
+        "n": seen.size,
+        "q05": low,
+        "median": middle,
+        "q95": high,
+        "mean": float(seen.mean()) if 0 < seen.size == n_reached and seen[0] > -np.inf else np.nan,
+        "not_reached": seen.size - n_reached,
+        "not_applicable": len(values) - seen.size - n_failed,
+        "failed": n_failed,
+    }
+
+
+def _at_ranks(ordered: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
+    if ordered.size == 0:
+        return np.full(len(probabilities), np.nan)
+    places = np.ceil(np.asarray(probabilities) * ordered.size - 1e-9).astype(int) - 1
+    return ordered[np.clip(places, 0, ordered.size - 1)]

@@ -24,7 +24,7 @@ from vivocart.report.tables import (
 )
 from vivocart.report.words import answer, endpoint_rows, grade_rows, headline_rows
 from vivocart.scenarios.result import TrialResult
-from vivocart.scenarios.summary import endpoint_table, kinds
+from vivocart.scenarios.summary import kinds
 
 DISCLAIMER = "For research, not for treatment decisions."
 _KIND_WORDS = {
@@ -44,7 +44,7 @@ def render_report(result: TrialResult) -> str:
     result
         What the main job returned.
     """
-    tables = [endpoint_table(arm.endpoints) for arm in result.arms]
+    tables = [arm.table.summary() for arm in result.arms]
     rows = endpoint_rows(tables)
     drawn = {figure.id: figure for figure in figures(result)}
     template = _environment().get_template("trial.html.j2")

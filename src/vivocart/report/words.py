@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vivocart.report.drawing import infusion_words
 from vivocart.report.spelling import as_printed, in_print, number, percent, summary_cell
 from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
@@ -62,15 +64,20 @@ def headline_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def grade_rows(result: TrialResult) -> list[dict[str, Any]]:
     """Share of patients of each arm by highest CRS grade; no row if the grade was not read."""
-    if not all("crs_grade_max" in arm.endpoints for arm in result.arms):
+    if not all("crs_grade_max" in arm.table for arm in result.arms):
         return []
-    grades = [arm.endpoints["crs_grade_max"].dropna().to_numpy() for arm in result.arms]
+    grades = [_grades(arm) for arm in result.arms]
     words = ("none", "grade 1", "grade 2", "grade 3", "grade 4", "grade 5")
     top = max(4, int(max(values.max() for values in grades if values.size)))
     return [
         {"words": words[grade], "cells": [float((values == grade).mean()) for values in grades]}
         for grade in range(top + 1)
     ]
+
+
+def _grades(arm: ArmResult) -> np.ndarray:
+    grades = arm.table.column("crs_grade_max")
+    return grades[~np.isnan(grades)]
 
 
 def endpoint_rows(tables: Sequence[pd.DataFrame]) -> list[dict[str, Any]]:
@@ -116,7 +123,7 @@ def _arm_sentences(arm: ArmResult, endpoints: pd.DataFrame) -> str:
             return None
         return template.format(m=shown(row["median"]), a=shown(row["q05"]), b=shown(row["q95"]))
 
-    n = len(arm.endpoints) - len(arm.failures)
+    n = len(arm.table) - len(arm.failures)
     opening = f"**{arm.label}** ({infusion_words(arm)}; {n:,} virtual patients): "
     cells = [
         said(
@@ -150,9 +157,9 @@ def _activity_sentence(arm: ArmResult) -> str:
 
 
 def _safety_sentence(arm: ArmResult) -> str:
-    if "crs_grade_max" not in arm.endpoints:
+    if "crs_grade_max" not in arm.table:
         return ""
-    grades = arm.endpoints["crs_grade_max"].dropna().to_numpy()
+    grades = _grades(arm)
     any_grade, severe = percent(float((grades >= 1).mean())), percent(float((grades >= 3).mean()))
     return f"Cytokine release syndrome: **{any_grade} %** of any grade, {severe} % grade 3 or higher."
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vivocart.report.html import render_report
+from vivocart.scenarios.endpoint_table import ENDPOINTS_FILE, write_endpoint_file
 from vivocart.scenarios.files import replace_folder
 from vivocart.scenarios.result import TrialResult
 from vivocart.scenarios.summary import summary, to_json
@@ -27,26 +28,18 @@ def write_trial(result: TrialResult, folder: Path) -> None:
     OutputError
         If the folder cannot be written or the disk is full; what stood there before is unchanged.
     """
-    report = render_report(result)
     with replace_folder(folder) as staging:
-        (staging / "report.html").write_text(report, encoding="utf-8")
-        (staging / "summary.json").write_text(to_json(summary(result)), encoding="utf-8")
-        (staging / "provenance.json").write_text(result.provenance.to_json(), encoding="utf-8")
-        endpoint_frame(result).to_parquet(staging / "endpoints.parquet", index=False)
-        band_frame(result).to_parquet(staging / "trajectories.parquet", index=False)
+        write_files(result, staging)
 
 
-def endpoint_frame(result: TrialResult) -> pd.DataFrame:
-    """A row for each arm and virtual patient, a column for each endpoint."""
-    import pandas as pd
-
-    parts: list[pd.DataFrame] = []
-    for arm in result.arms:
-        part = arm.endpoints.reset_index()
-        part.attrs = {}  # labels and units stand in summary.json
-        part.insert(0, "arm", arm.label)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+def write_files(result: TrialResult, folder: Path) -> None:
+    """Write the files of :func:`write_trial` one after the other into a folder that exists."""
+    report = render_report(result)
+    (folder / "report.html").write_text(report, encoding="utf-8")
+    (folder / "summary.json").write_text(to_json(summary(result)), encoding="utf-8")
+    (folder / "provenance.json").write_text(result.provenance.to_json(), encoding="utf-8")
+    write_endpoint_file(folder / ENDPOINTS_FILE, {arm.label: arm.table for arm in result.arms})
+    band_frame(result).to_parquet(folder / "trajectories.parquet", index=False)
 
 
 def band_frame(result: TrialResult) -> pd.DataFrame:

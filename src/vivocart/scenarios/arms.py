@@ -1,35 +1,60 @@
-"""One arm of a trial, any number of patients in chunks that change nothing."""
+"""The arms of a trial in the same virtual patients: any number of them, in chunks that change nothing.
+
+Of every chunk only what the result needs is kept: endpoints go to a file, trajectories into the counts of bands, SLEDAI-2K
+into counts of scores and items. So memory does not grow with the number of patients. Each chunk is simulated and read on
+one thread; threads take chunks in turn, and what depends on an order is put together in that of the patients.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 import numpy as np
 import pandas as pd
 
 from vivocart.calibration.observations import Observation
+from vivocart.endpoints.curves import value_at
 from vivocart.endpoints.readings import MissingReadingError, Readings, read
-from vivocart.endpoints.registry import known_endpoints
-from vivocart.endpoints.sledai import sledai_items, sledai_score, sledai_table
-from vivocart.endpoints.table import endpoints, quantiles
+from vivocart.endpoints.registry import Endpoint, known_endpoints, visit_days
+from vivocart.endpoints.sledai import items_at_visits, sledai_score, sledai_table
+from vivocart.endpoints.table import EndpointColumns, endpoint_columns
 from vivocart.model.load import Model
 from vivocart.patients.criteria import EntryCriteria
 from vivocart.patients.population import VirtualPopulation
+from vivocart.scenarios.endpoint_table import ArmEndpoints, EndpointTable, endpoint_file, read_endpoint_file
+from vivocart.scenarios.in_order import in_order
 from vivocart.scenarios.result import ArmResult
-from vivocart.simulation.bands import BandCounts, count_bands, quantile_bands
+from vivocart.simulation.bands import BandCounts, add_values, empty_bands, quantile_bands
+from vivocart.simulation.grid import trial_output_times
+from vivocart.simulation.machine import thread_count
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.result import Simulation
-from vivocart.simulation.run import simulate
+from vivocart.simulation.run import no_failures, simulate
 from vivocart.simulation.taper import Taper
 from vivocart.therapies.regimen import Regimen
 
 CHUNK = 1024
 """Patients simulated at once; a limit on memory only."""
 
+RELATIVE_TOLERANCE = 1e-3
+"""Relative tolerance of the solver for the patients of a trial, the same for any number of them.
+
+Endpoints read with it and at :func:`trial_output_times` differ from those read at 1e-9 every quarter of an hour no more than
+those read at 1e-6 and the times of a single simulation do; what reading at output times costs is larger than either
+(``tests/scenarios/test_accuracy.py`` holds the bounds).
+"""
+
+_DRAWN_AT_ONCE = (
+    4 * CHUNK
+)  # patients: the few who wait for a candidate that is accepted cost a call however many they are
+_PARTS_PER_THREAD = 4  # at least, so that no thread is left waiting for another at the end
 _VISIT_QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+_HIGHEST_SCORE = 105
 
 Tick = Callable[[int], None]
 """Called with the number of patients just done."""
@@ -52,7 +77,12 @@ class Setting:
     taper: Taper | None = None
 
     def simulate(
-        self, regimen: Regimen, patients: VirtualPopulation, *, observables: Sequence[str] | None = None
+        self,
+        regimen: Regimen,
+        patients: VirtualPopulation,
+        *,
+        observables: Sequence[str] | None = None,
+        times_days: np.ndarray | None = None,
     ) -> Simulation:
         """One group of patients under one regimen, as long as the trial lasts after the first infusion."""
         return simulate(
@@ -61,10 +91,38 @@ class Setting:
             patients,
             days=self.days + regimen.first_infusion_day,
             observables=observables,
+            times_days=times_days,
             rescue=self.rescue,
             taper=self.taper,
             threads=self.threads,
             on_message=self.on_message,
+        )
+
+    def course(
+        self, regimen: Regimen, patients: VirtualPopulation, *, threads: int | None = None
+    ) -> Simulation:
+        """As :meth:`simulate`, as accurately and as often as endpoints need it."""
+        days = self.days + regimen.first_infusion_day
+        return simulate(
+            self.model,
+            regimen,
+            patients,
+            days=days,
+            times_days=self.times(regimen),
+            rescue=self.rescue,
+            taper=self.taper,
+            relative_tolerance=RELATIVE_TOLERANCE,
+            threads=self.threads if threads is None else threads,
+            on_message=self.on_message,
+        )
+
+    def times(self, regimen: Regimen) -> np.ndarray:
+        """Output times of :meth:`course`."""
+        return trial_output_times(
+            [row.day for row in regimen.infusions_table],
+            days=self.days + regimen.first_infusion_day,
+            first_infusion_day=regimen.first_infusion_day,
+            visits_days={*self.visits_days, *visit_days()},
         )
 
     def patients(
@@ -84,113 +142,215 @@ class Setting:
         )
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One arm to simulate: label, regimen, and how many patients the source treated in it."""
+
+    label: str
+    regimen: Regimen
+    cohort_size: int | None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counts:
+    """What is counted of an arm's patients; threads add to it under its locks, and sums do not depend on their order."""
+
+    bands: BandCounts
+    scores: np.ndarray  # (n_visits, 106) patients by SLEDAI-2K
+    items: np.ndarray  # (n_items, n_visits) patients with the item
+    lock: threading.Lock
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What is read of some patients of an arm."""
+
+    columns: EndpointColumns
+    failures: pd.DataFrame
+    seen: pd.DataFrame | None
+
+
 def observed(setting: Setting, simulation: Simulation) -> pd.DataFrame:
     """What published observations read and no endpoint of the table gives: a column for each of them.
 
     Observables on a day, and endpoints on days that are no visit of theirs; none for a day that the simulation lacks.
     """
     columns: dict[str, np.ndarray] = {}
+    known = {row.id: values.T for row, values in zip(simulation.observables, simulation.values, strict=True)}
     for observation in setting.observations:
         name, day = observation.measure, observation.time_days
-        if name in simulation.data and day is not None:
+        if name in known and day is not None:
             start = simulation.regimen.first_infusion_day
-            columns[observation.id] = simulation[name].interp(time=day + start).values
+            columns[observation.id] = value_at(simulation.times_days, known[name], day + start)
         elif name and name not in known_endpoints():
             with suppress(MissingReadingError):
-                columns[observation.id] = endpoints(simulation, [name])[name].to_numpy(dtype=float)
+                columns[observation.id] = endpoint_columns(*read(simulation), [name]).values[0]
     return pd.DataFrame(columns, index=pd.Index(simulation.patients.ids, name="patient"))
 
 
-def run_arm(
-    setting: Setting, label: str, regimen: Regimen, *, n_patients: int, cohort_size: int, tick: Tick
-) -> tuple[ArmResult, pd.DataFrame]:
-    """Simulate one arm; keep bands, endpoints, SLEDAI-2K at visits and failures, and what :func:`observed` gives.
+def run_arms(
+    setting: Setting,
+    arms: Sequence[Arm],
+    *,
+    n_patients: int,
+    n_observed: int,
+    path: Path,
+    is_temporary: bool,
+    tick: Tick,
+) -> tuple[list[ArmResult], dict[str, pd.DataFrame]]:
+    """Simulate every arm in the same patients; keep bands, endpoints, SLEDAI-2K at visits and failures.
 
     Parameters
     ----------
-    cohort_size
-        Patients whom the source treated in this arm.
+    n_observed
+        Of how many patients, the first ones, :func:`observed` is kept.
+    path, is_temporary
+        File for the endpoints, and whether its folder goes with the last of the arms.
+
+    Returns
+    -------
+    tuple
+        The arms, and by label what was observed.
     """
-    counts: BandCounts | None = None
-    tables: list[pd.DataFrame] = []
-    seen: list[pd.DataFrame] = []
-    items: list[np.ndarray] = []
-    failures: list[pd.DataFrame] = []
-    for simulation in _chunks(setting, regimen, n_patients):
-        names = [str(name) for name in simulation.data.data_vars]
-        counts = count_bands(simulation.data, names, before=counts)
-        tables.append(endpoints(simulation))
-        seen.append(observed(setting, simulation))
-        readings, _ = read(simulation)
-        items.append(_items_at_visits(readings, setting.visits_days))
-        failures.append(simulation.failures)
-        tick(len(simulation.patients))
-    assert counts is not None  # there is at least one patient, so at least one chunk
-    present = np.concatenate(items)
-    bands = quantile_bands(counts)
-    shifted = bands["time"] - regimen.first_infusion_day
-    result = ArmResult(
-        label=label,
-        regimen=regimen,
-        n_patients=n_patients,
-        cohort_size=cohort_size,
-        bands=bands.assign_coords(time=("time", shifted.values, bands["time"].attrs)),
-        endpoints=joined(tables),
-        sledai_visits=_score_quantiles(present, setting.visits_days),
-        sledai_items=_item_shares(present, setting.visits_days),
-        failures=pd.concat(failures, ignore_index=True),
-    )
-    return result, pd.concat(seen)
+    counts = [_no_counts(setting, arm) for arm in arms]
+    failures: list[list[pd.DataFrame]] = [[] for _ in arms]
+    seen: list[list[pd.DataFrame]] = [[] for _ in arms]
+    n_failed = [0] * len(arms)
+    entries: tuple[Endpoint, ...] = ()
+    n_threads = setting.threads or thread_count()
+    size = min(_DRAWN_AT_ONCE, max(1, -(-n_patients // (_PARTS_PER_THREAD * n_threads))))
+    parts = [range(first, min(first + size, n_patients)) for first in range(0, n_patients, size)]
 
+    def work(part: range) -> list[list[_Read]]:
+        return _run_part(setting, arms, counts, part, n_observed)
 
-def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Endpoint tables of several chunks as one, the counts in ``attrs`` added up."""
-    table = pd.concat(tables)
-    table.attrs = dict(tables[0].attrs)
-    table.attrs["n_failed"] = sum(int(part.attrs["n_failed"]) for part in tables)
-    for name in ("not_applicable", "not_reached"):
-        table.attrs[name] = {
-            column: sum(int(part.attrs[name][column]) for part in tables) for column in tables[0].attrs[name]
-        }
-    return table
+    with endpoint_file(path, [arm.label for arm in arms]) as append:
+        for part, read_by_arm in zip(parts, in_order(work, parts, n_threads), strict=True):
+            entries = read_by_arm[0][0].columns.entries
+            append([_endpoints(part, found) for found in read_by_arm])
+            for place, found in enumerate(read_by_arm):
+                failures[place] += [read.failures for read in found if len(read.failures)]
+                seen[place] += [read.seen for read in found if read.seen is not None]
+                n_failed[place] += sum(int((~read.columns.complete).sum()) for read in found)
+            tick(len(part) * len(arms))
+    tables = read_endpoint_file(path, entries, n_failed=n_failed, is_temporary=is_temporary)
+    results = [
+        _result(setting, arm, counts[place], tables[place], failures[place], n_patients=n_patients)
+        for place, arm in enumerate(arms)
+    ]
+    return results, {arm.label: pd.concat(frames) for arm, frames in zip(arms, seen, strict=True)}
 
 
 def visit_items(readings: Readings, visits_days: Sequence[float]) -> pd.DataFrame:
     """SLEDAI-2K items of the first patient of some readings: columns item, weight, organ, day, present."""
-    present = _items_at_visits(readings, visits_days)[0]
+    present = items_at_visits(readings, visits_days)[:, :, 0]
     return pd.DataFrame(
         [
             {"item": row.item, "weight": row.weight, "organ": row.organ, "day": day, "present": bool(flag)}
             for visit, day in enumerate(visits_days)
-            for row, flag in zip(sledai_table(), present[visit], strict=True)
+            for row, flag in zip(sledai_table(), present[:, visit], strict=True)
         ]
     )
 
 
-def _chunks(setting: Setting, regimen: Regimen, n_patients: int) -> Iterator[Simulation]:
-    for first in range(0, n_patients, CHUNK):
-        yield setting.simulate(regimen, setting.patients(first, min(CHUNK, n_patients - first)))
+def _run_part(
+    setting: Setting, arms: Sequence[Arm], counts: Sequence[_Counts], part: range, n_observed: int
+) -> list[list[_Read]]:
+    """Some patients drawn once and simulated in every arm, on one thread."""
+    patients = setting.patients(part.start, len(part))
+    found: list[list[_Read]] = [[] for _ in arms]
+    for first in range(0, len(part), CHUNK):
+        few = patients.take(np.arange(first, min(first + CHUNK, len(part))))
+        for arm, counted, kept in zip(arms, counts, found, strict=True):
+            simulation = setting.course(arm.regimen, few, threads=1)
+            readings, complete = read(simulation)
+            _count(counted, simulation, readings, setting.visits_days)
+            kept.append(
+                _Read(
+                    columns=endpoint_columns(readings, complete),
+                    failures=simulation.failures,
+                    seen=observed(setting, simulation) if part.start + first < n_observed else None,
+                )
+            )
+    return found
 
 
-def _items_at_visits(readings: Readings, visits_days: Sequence[float]) -> np.ndarray:
-    """Items present, shape (n, n_visits, 24)."""
-    return np.stack([sledai_items(readings, day) for day in visits_days], axis=1)
+def _no_counts(setting: Setting, arm: Arm) -> _Counts:
+    attributes = {
+        row.id: {"units": row.unit, "long_name": row.label} for row in setting.model.observables.values()
+    }
+    n_visits = len(setting.visits_days)
+    return _Counts(
+        bands=empty_bands(setting.times(arm.regimen), attributes),
+        scores=np.zeros((n_visits, _HIGHEST_SCORE + 1), np.int64),
+        items=np.zeros((len(sledai_table()), n_visits), np.int64),
+        lock=threading.Lock(),
+    )
 
 
-def _score_quantiles(present: np.ndarray, visits_days: Sequence[float]) -> pd.DataFrame:
+def _count(counts: _Counts, simulation: Simulation, readings: Readings, visits_days: Sequence[float]) -> None:
+    for row, values in zip(simulation.observables, simulation.values, strict=True):
+        add_values(counts.bands, row.id, values.T)
+    present = items_at_visits(readings, visits_days)
+    scores = [sledai_score(present[:, visit].T) for visit in range(len(visits_days))]
+    with counts.lock:
+        counts.items[:] += present.sum(axis=2)
+        for visit, score in enumerate(scores):
+            counts.scores[visit] += np.bincount(score, minlength=counts.scores.shape[1])
+
+
+def _endpoints(part: range, found: Sequence[_Read]) -> ArmEndpoints:
+    return ArmEndpoints(
+        patients=np.arange(part.start, part.stop),
+        ids=tuple(entry.id for entry in found[0].columns.entries),
+        values=np.concatenate([read.columns.values for read in found], axis=1),
+    )
+
+
+def _result(
+    setting: Setting,
+    arm: Arm,
+    counts: _Counts,
+    table: EndpointTable,
+    failures: Sequence[pd.DataFrame],
+    *,
+    n_patients: int,
+) -> ArmResult:
+    bands = quantile_bands(counts.bands)
+    shifted = bands["time"] - arm.regimen.first_infusion_day
+    return ArmResult(
+        label=arm.label,
+        regimen=arm.regimen,
+        n_patients=n_patients,
+        cohort_size=arm.cohort_size,
+        bands=bands.assign_coords(time=("time", shifted.values, bands["time"].attrs)),
+        table=table,
+        sledai_visits=_score_quantiles(counts.scores, setting.visits_days),
+        sledai_items=_item_shares(counts, setting.visits_days),
+        failures=pd.concat(failures, ignore_index=True) if failures else no_failures(),
+    )
+
+
+def _score_quantiles(scores: np.ndarray, visits_days: Sequence[float]) -> pd.DataFrame:
+    """Quantiles that are always a score, as :func:`vivocart.endpoints.table.quantiles` takes them, from counts."""
     rows: list[dict[str, float]] = []
-    for visit, day in enumerate(visits_days):
-        values = quantiles(sledai_score(present[:, visit]).astype(float), tuple(_VISIT_QUANTILES.values()))
-        rows.append({"day": day} | dict(zip(_VISIT_QUANTILES, values.tolist(), strict=True)))
+    for counted, day in zip(scores, visits_days, strict=True):
+        ranks = np.maximum(np.ceil(np.array(list(_VISIT_QUANTILES.values())) * counted.sum() - 1e-9), 1)
+        values = np.searchsorted(np.cumsum(counted), ranks) if counted.any() else np.full(len(ranks), np.nan)
+        rows.append({"day": day} | dict(zip(_VISIT_QUANTILES, values.astype(float).tolist(), strict=True)))
     return pd.DataFrame(rows)
 
 
-def _item_shares(present: np.ndarray, visits_days: Sequence[float]) -> pd.DataFrame:
-    shares = present.mean(axis=0)
+def _item_shares(counts: _Counts, visits_days: Sequence[float]) -> pd.DataFrame:
+    n_read = int(counts.scores[0].sum()) if len(counts.scores) else 0
+    shares = counts.items / n_read if n_read else np.full(counts.items.shape, np.nan)
     return pd.DataFrame(
         [
             {"item": row.item, "weight": row.weight, "organ": row.organ, "day": day, "share": float(share)}
             for visit, day in enumerate(visits_days)
-            for row, share in zip(sledai_table(), shares[visit], strict=True)
+            for row, share in zip(sledai_table(), shares[:, visit], strict=True)
         ]
     )

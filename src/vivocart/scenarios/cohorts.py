@@ -7,14 +7,16 @@ widens what is predicted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from vivocart.calibration.observations import Observation
 from vivocart.calibration.prediction import Prediction, arms_of, predict, predict_study
-from vivocart.endpoints.table import endpoints
+from vivocart.endpoints.readings import read
+from vivocart.endpoints.registry import known_endpoints
+from vivocart.endpoints.table import endpoint_columns
 from vivocart.evidence.citations import cite
 from vivocart.ground.errors import InputError
 from vivocart.ground.streams import uniforms
@@ -24,6 +26,7 @@ from vivocart.scenarios.result import ArmResult, ComparisonRow
 from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study
 
+_COHORTS = 2_000  # that differ by their patients only
 _NOT_PREDICTED = float("nan")
 
 
@@ -48,10 +51,15 @@ def compare_with_published(
         Cohorts that draw their own typical values and interval.
     """
     sizes = {arm.id: arm.n_patients for arm in study.arms}
-    tables = {arm.label: _columns(arm.endpoints) | _columns(seen[arm.label]) for arm in arms}
+    tables = {
+        arm.label: _first_columns(arm, _measures(setting), n_compared(study)) | _columns(seen[arm.label])
+        for arm in arms
+    }
     few = min(arm.n_patients for arm in arms) < sum(sizes.values())
     certain, reasons = (
-        ([], {}) if few else predict_study(setting.observations, tables, sizes, seed=setting.seed)
+        ([], {})
+        if few
+        else predict_study(setting.observations, tables, sizes, seed=setting.seed, n_cohorts=_COHORTS)
     )
     if few:
         reasons = {row.id: "fewer virtual patients than one cohort" for row in setting.observations}
@@ -68,6 +76,11 @@ def compare_with_published(
         condition = cohort_condition(observation, uncertain, sizes, widths)
         rows.append(_row(observation, prediction, predict(observation, values, condition), observation.note))
     return tuple(rows)
+
+
+def n_compared(study: Study) -> int:
+    """Virtual patients of an arm, the first ones, of whom cohorts are drawn: as many as fill every cohort once."""
+    return _COHORTS * study.n_patients
 
 
 def uncertain_cohorts(
@@ -171,12 +184,27 @@ def _simulated(
     setting: Setting, regimen: Regimen, patients: VirtualPopulation, tick: Tick
 ) -> list[pd.DataFrame]:
     parts: list[pd.DataFrame] = []
+    wanted = [name for name in _measures(setting) if name in known_endpoints()]
     for first in range(0, len(patients), CHUNK):
         chosen = patients.take(np.arange(first, min(first + CHUNK, len(patients))))
-        simulation = setting.simulate(regimen, chosen)
-        parts.append(pd.concat([endpoints(simulation), observed(setting, simulation)], axis=1))
+        simulation = setting.course(regimen, chosen)
+        table = endpoint_columns(*read(simulation), wanted, leave_out=True)
+        names = [entry.id for entry in table.entries]
+        found = pd.DataFrame(table.values.T, index=pd.Index(chosen.ids), columns=names)
+        parts.append(pd.concat([found, observed(setting, simulation)], axis=1))
         tick(len(chosen))
     return parts
+
+
+def _measures(setting: Setting) -> list[str]:
+    """What the observations read, each once."""
+    return list(
+        dict.fromkeys(name for row in setting.observations for name in (row.measure, row.given) if name)
+    )
+
+
+def _first_columns(arm: ArmResult, names: Collection[str], count: int) -> dict[str, np.ndarray]:
+    return {name: arm.table.column(name)[:count] for name in names if name in arm.table}
 
 
 def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from vivocart.scenarios.endpoint_table import EndpointTable
     from vivocart.therapies.regimen import Regimen
     from vivocart.trials.protocol import Study
 
@@ -83,8 +84,8 @@ class ArmResult:
     bands
         One variable for each observable with dimensions ``(quantile, time)``; quantiles 0.05, 0.25, 0.5, 0.75 and 0.95;
         time in days; attributes ``units`` and ``long_name``.
-    endpoints
-        A row a patient, a column an endpoint; ``attrs["units"]`` and ``attrs["labels"]`` map its columns.
+    table
+        Endpoints of every patient, read a column at a time.
     sledai_visits
         Columns ``day, q05, q25, median, q75, q95``: quantiles of whole-number scores, taken without interpolation.
     sledai_items
@@ -100,10 +101,18 @@ class ArmResult:
     n_patients: int
     cohort_size: int | None
     bands: xr.Dataset
-    endpoints: pd.DataFrame
+    table: EndpointTable
     sledai_visits: pd.DataFrame
     sledai_items: pd.DataFrame
     failures: pd.DataFrame
+
+    @property
+    def endpoints(self) -> pd.DataFrame:
+        """All of ``table`` in memory: a row a patient, a column an endpoint.
+
+        ``attrs["units"]`` and ``attrs["labels"]`` map its columns. For a million patients this is most of a gigabyte.
+        """
+        return self.table.to_frame()
 
 
 @final

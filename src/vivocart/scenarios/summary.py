@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vivocart.endpoints.table import summarize
+from vivocart.scenarios.endpoint_table import EndpointTable
 from vivocart.scenarios.result import ArmResult, ComparisonRow, TrialResult
 
 if TYPE_CHECKING:
@@ -54,20 +54,7 @@ def endpoint_table(endpoints: pd.DataFrame) -> pd.DataFrame:
     Columns as in :func:`vivocart.endpoints.table.summarize`, plus ``family`` and ``is_flag``; for a flag ``mean`` is the
     share of patients.
     """
-    table = summarize(endpoints)
-    families: Mapping[str, str] = endpoints.attrs["families"]
-    flags = [
-        _is_flag(str(name), endpoints[name].to_numpy(), unit)
-        for name, unit in endpoints.attrs["units"].items()
-    ]
-    return table.assign(family=[families[name] for name in table["endpoint"]], is_flag=flags)
-
-
-def _is_flag(name: str, values: np.ndarray, unit: str) -> bool:
-    known = values[~np.isnan(values)]
-    return (
-        unit == "1" and "grade_max" not in name and known.size > 0 and bool(np.isin(known, (0.0, 1.0)).all())
-    )
+    return EndpointTable.of(endpoints).summary()
 
 
 def kinds(assumptions: pd.DataFrame) -> dict[str, int]:
@@ -107,7 +94,7 @@ def _arm(arm: ArmResult) -> dict[str, Any]:
             }
             for row in arm.regimen.infusions_table
         ],
-        "endpoints": {row["endpoint"]: row for row in records(endpoint_table(arm.endpoints))},
+        "endpoints": {row["endpoint"]: row for row in records(arm.table.summary())},
         "sledai_visits": records(arm.sledai_visits),
         "sledai_items": records(arm.sledai_items),
         "failures": records(arm.failures),

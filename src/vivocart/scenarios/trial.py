@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -19,8 +22,9 @@ from vivocart.ground.errors import InputError
 from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model, load_model
 from vivocart.scenarios import weights
-from vivocart.scenarios.arms import CHUNK, Setting, run_arm, visit_items
-from vivocart.scenarios.cohorts import compare_with_published
+from vivocart.scenarios.arms import CHUNK, Arm, Setting, run_arms, visit_items
+from vivocart.scenarios.cohorts import compare_with_published, n_compared
+from vivocart.scenarios.endpoint_table import ENDPOINTS_FILE
 from vivocart.scenarios.result import ArmResult, ExamplePatient, Reference, TrialResult
 from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study, load_study, study_ids
@@ -53,6 +57,7 @@ def run_trial(
     seed: int = 1,
     interval_days: float | None = None,
     threads: int | None = None,
+    folder: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_message: Callable[[str], None] | None = None,
 ) -> TrialResult:
@@ -63,9 +68,13 @@ def run_trial(
     study
         Id of a shipped study, path of a study's YAML file, or a :class:`Study`.
     n_patients
-        Virtual patients in each arm.
+        Virtual patients in each arm, the same ones in every arm. Time grows with them, memory does not. The interval
+        scenarios, the cohorts of the comparison and the weights of the parameters are as large for any number.
     interval_days
         Interval between infusions where the study did not publish it; its default scenario if left out.
+    folder
+        Where the endpoints of the patients are written as they come; a temporary folder, which goes with the result, if
+        left out.
     on_progress, on_message
         Called with (patients simulated, patients to simulate), and with a sentence while something else takes seconds.
 
@@ -95,7 +104,7 @@ def run_trial(
     )
     interval = known.default_interval_days if interval_days is None else interval_days
     progress = _Progress(total=_work(model, known, count), report=on_progress)
-    arms, seen = _arms(setting, known, known.regimens(interval_days), count, progress)
+    arms, seen = _arms(setting, known, known.regimens(interval_days), count, folder, progress)
     shown = arms[-1]  # studies list their arms by rising dose
     return TrialResult(
         study=known,
@@ -119,22 +128,29 @@ def run_trial(
 
 
 def _arms(
-    setting: Setting, study: Study, regimens: Mapping[str, Regimen], n_patients: int, progress: _Progress
+    setting: Setting,
+    study: Study,
+    regimens: Mapping[str, Regimen],
+    n_patients: int,
+    folder: Path | None,
+    progress: _Progress,
 ) -> tuple[list[ArmResult], dict[str, pd.DataFrame]]:
     """Every arm in the same patients, and the observables that published observations read."""
-    arms: list[ArmResult] = []
-    seen: dict[str, pd.DataFrame] = {}
-    for arm in study.arms:
-        result, seen[arm.id] = run_arm(
+    place = folder or Path(tempfile.mkdtemp(prefix="vivocart-"))
+    try:
+        return run_arms(
             setting,
-            arm.id,
-            regimens[arm.id],
+            [Arm(label=arm.id, regimen=regimens[arm.id], cohort_size=arm.n_patients) for arm in study.arms],
             n_patients=n_patients,
-            cohort_size=arm.n_patients,
+            n_observed=n_compared(study),
+            path=place / ENDPOINTS_FILE,
+            is_temporary=folder is None,
             tick=progress.tick,
         )
-        arms.append(result)
-    return arms, seen
+    except BaseException:
+        if folder is None:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
 
 
 def _published(study: Study) -> list[Observation]:
@@ -159,7 +175,7 @@ def _interval_scenarios(setting: Setting, study: Study, n_patients: int, progres
     patients = setting.patients(0, min(n_patients, CHUNK))
     for interval in study.interval_scenarios_days:
         for arm_id, regimen in study.regimens(interval).items():
-            table = endpoints(setting.simulate(regimen, patients), weights.headline_within(setting.days))
+            table = endpoints(setting.course(regimen, patients), weights.headline_within(setting.days))
             for name in table.columns:
                 low, middle, high = quantiles(table[name].to_numpy(dtype=float), (0.05, 0.5, 0.95))
                 label, unit = table.attrs["labels"][name], table.attrs["units"][name]
@@ -170,15 +186,16 @@ def _interval_scenarios(setting: Setting, study: Study, n_patients: int, progres
 
 def _example(setting: Setting, arm: ArmResult) -> ExamplePatient | None:
     """The patient whose fall of SLEDAI-2K by the last visit is the arm's median."""
-    table = arm.endpoints
+    table = arm.table
     name = next((column for column in ("sledai_fall_d180", "sledai_fall_d90") if column in table), None)
-    whole = table.dropna(subset=[name]) if name else table.iloc[:0]
-    if name is None or whole.empty:
+    falls = table.column(name) if name else np.empty(0)
+    whole = ~np.isnan(falls)
+    if not whole.any():
         return None
-    distance = (whole[name] - whole[name].median()).abs()
-    baseline = (whole["sledai_baseline"] - whole["sledai_baseline"].median()).abs()
-    patient = int(np.asarray((distance + 0.01 * baseline).idxmin()))
-    readings, _ = read(setting.simulate(arm.regimen, setting.patients(patient, 1)))
+    scores = table.column("sledai_baseline")
+    distance = np.abs(falls - np.median(falls[whole])) + 0.01 * np.abs(scores - np.median(scores[whole]))
+    patient = int(table.column("patient")[np.nanargmin(distance)])
+    readings, _ = read(setting.course(arm.regimen, setting.patients(patient, 1)))
     return ExamplePatient(
         patient=patient,
         arm=arm.label,

@@ -171,7 +171,7 @@ def _read(
     setting: Setting, regimen: Regimen, patients: VirtualPopulation, measured: Sequence[str]
 ) -> np.ndarray:
     """Endpoints, shape (n_patients, n_endpoints); what is not reached counts as the end of the simulation."""
-    table = endpoints(setting.simulate(regimen, patients), measured)
+    table = endpoints(setting.simulate(regimen, patients, times_days=setting.times(regimen)), measured)
     values = table.to_numpy(dtype=float)
     return np.where(np.isinf(values), setting.days, values)
 

@@ -52,7 +52,7 @@ class BandCounts:
     times_days: np.ndarray  # (n_times,)
     counts: Mapping[str, np.ndarray]  # observable -> (n_times, n_bins)
     attributes: Mapping[str, Mapping[str, str]]  # observable -> units and long_name
-    locks: Mapping[str, threading.Lock]  # one an observable, so that threads seldom wait for each other
+    locks: Mapping[str, threading.Lock]  # one an observable: threads seldom wait for each other
 
 
 def count_bands(
@@ -69,27 +69,34 @@ def count_bands(
     before
         Counts of other chunks at the same times; they are added to in place and returned. Several threads may add at once.
     """
-    from vivocart.simulation import loops  # late: it loads a compiler
-
-    counted = empty_bands(data, observables) if before is None else before
+    counted = before
+    if counted is None:
+        attributes = {
+            name: {str(key): str(value) for key, value in data[name].attrs.items()} for name in observables
+        }
+        counted = empty_bands(np.asarray(data["time"].values), attributes)
     for name in observables:
-        values = np.ascontiguousarray(data[name].values.T, dtype=np.float64)
-        with counted.locks[name]:
-            loops.count(values.view(np.int64), counted.counts[name], _PLACES, _FIRST_STEP, _DROPPED)
+        add_values(counted, name, data[name].values)
     return counted
 
 
-def empty_bands(data: xr.Dataset, observables: Sequence[str]) -> BandCounts:
-    """Counts of no patient yet, for the times and units of ``data``."""
-    times = np.asarray(data["time"].values)
+def empty_bands(times_days: np.ndarray, attributes: Mapping[str, Mapping[str, str]]) -> BandCounts:
+    """Counts of no patient yet, for the observables that ``attributes`` (units and long_name) names."""
     return BandCounts(
-        times_days=times,
-        counts={name: np.zeros((len(times), _N_BINS), np.int32) for name in observables},
-        attributes={
-            name: {str(key): str(value) for key, value in data[name].attrs.items()} for name in observables
-        },
-        locks={name: threading.Lock() for name in observables},
+        times_days=times_days,
+        counts={name: np.zeros((len(times_days), _N_BINS), np.int32) for name in attributes},
+        attributes=attributes,
+        locks={name: threading.Lock() for name in attributes},
     )
+
+
+def add_values(bands: BandCounts, observable: str, values: np.ndarray) -> None:
+    """Count values (n_patients, n_times) of one observable; several threads may add at once."""
+    from vivocart.simulation import loops  # late: it loads a compiler
+
+    by_time = np.ascontiguousarray(values.T, dtype=np.float64)
+    with bands.locks[observable]:
+        loops.count(by_time.view(np.int64), bands.counts[observable], _PLACES, _FIRST_STEP, _DROPPED)
 
 
 def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) -> xr.Dataset:

@@ -10,6 +10,10 @@ import numpy as np
 _HOUR = 1.0 / 24.0
 _FINE_DAYS = 14.0  # how long after the last infusion counts and cytokines still move within a day
 _DAILY_UNTIL_DAYS = 120.0
+_HALF_WEEK = 3.5
+_AFTER_INFUSION_HOURS = np.concatenate(
+    [np.arange(0, 13), [14, 16, 18, 21, 24, 30, 36, 42, 48, 54, 60, 66, 70]]
+)
 _COARSE_FINE_DAYS = 10.0
 _COARSE_DAILY_UNTIL_DAYS = 30.0
 
@@ -69,5 +73,33 @@ def coarse_output_times(infusion_days: Iterable[float], *, days: float) -> np.nd
     ]
     if starts:
         parts.append(np.arange(starts[0], starts[-1] + _COARSE_FINE_DAYS, 0.5))
+    times = np.concatenate(parts)
+    return np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))
+
+
+def trial_output_times(
+    infusion_days: Iterable[float], *, days: float, first_infusion_day: float, visits_days: Iterable[float]
+) -> np.ndarray:
+    """Fewest output times from which the endpoints of a trial are still read as from :func:`output_times`.
+
+    After each infusion hourly for half a day, then ever more seldom to every six hours in the third day, twice a day to day
+    10 and daily to day 24; twice a week throughout, so that weekly visits are met; and the visits themselves.
+
+    Parameters
+    ----------
+    infusion_days, days
+        As in :func:`output_times`.
+    first_infusion_day
+        Day of the simulation from which visits count.
+    visits_days
+        Days of visits.
+    """
+    after = np.concatenate([_AFTER_INFUSION_HOURS * _HOUR, np.arange(3.0, 10.0, 0.5), np.arange(10.0, 25.0)])
+    parts = [
+        np.array([0.0, days]),
+        first_infusion_day + np.arange(0.0, days, _HALF_WEEK),
+        first_infusion_day + np.array(sorted(visits_days), dtype=np.float64),
+        *(start + after for start in sorted(set(infusion_days))),
+    ]
     times = np.concatenate(parts)
     return np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))

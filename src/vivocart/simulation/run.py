@@ -242,9 +242,14 @@ _NO_FAILURES = pd.DataFrame(columns=["patient", "time_days", "state", "reason", 
 _NO_RESCUES = pd.DataFrame(columns=["patient", "time_days", "product"])
 
 
+def no_failures() -> pd.DataFrame:
+    """The table of failures of a simulation without any."""
+    return _NO_FAILURES.copy()
+
+
 def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
     if not solution.failures:
-        return _NO_FAILURES.copy()
+        return no_failures()
     rows = [
         (patients.ids[entry.patient], entry.time, entry.state_id, entry.reason, entry.advice)
         for entry in solution.failures
