@@ -10,16 +10,11 @@ import click
 
 from vivocart.cli.calibrate_data import calibrate_data, data_options
 from vivocart.cli.options import examples, json_option, quiet_option, seed_option, threads_option
-from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
+from vivocart.cli.print_posterior import Insight, print_posterior
+from vivocart.cli.printing import print_json
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from vivocart.calibration.posterior import Posterior
-    from vivocart.model.load import Model
     from vivocart.scenarios.calibrate import FitProgress
-
-_TOP = 10
 
 
 @click.command(
@@ -63,6 +58,11 @@ _TOP = 10
     help="Observations of your own, fitted with the shipped ones of the same study.",
 )
 @click.option("--resume", is_flag=True, help="Go on where the same call was stopped, to the same result.")
+@click.option(
+    "--mechanisms",
+    is_flag=True,
+    help="Fit the alternative mechanisms to the same data too (five shorter fits) and compare what they predict.",
+)
 @data_options
 @seed_option
 @threads_option
@@ -93,7 +93,10 @@ def calibrate(
     """
     from vivocart.ground.errors import InputError
 
-    own = {name: options.pop(name) for name in ("n_particles", "sweeps", "cohorts", "observations", "resume")}
+    own = {
+        name: options.pop(name)
+        for name in ("n_particles", "sweeps", "cohorts", "observations", "resume", "mechanisms")
+    }
     data: Path | None = options.pop("data")
     if data is not None:
         if studies:
@@ -139,7 +142,7 @@ def _calibrate_studies(
             resume=options["resume"],
             threads=threads,
             on_progress=None if silent else _teller(),
-            on_message=None if silent else lambda text: click.echo(text, err=True),
+            on_message=None if silent else _say,
         )
     except KeyboardInterrupt:
         if not quiet and checkpoint.exists():
@@ -148,12 +151,22 @@ def _calibrate_studies(
     with replace_file(path) as partial:
         posterior.write(partial)
     checkpoint.unlink(missing_ok=True)
-    model = load_model()
+    if quiet and not as_json:
+        return
+    found = Insight(posterior=posterior, model=load_model())
+    if len(studies) == 1:
+        found.learn(studies[0], seed=seed, threads=threads, on_message=None if silent else _say)
+        if options["mechanisms"]:
+            found.compare(studies[0], seed=seed, threads=threads, on_message=None if silent else _say)
     if as_json:
-        print_json(_summary(posterior, model) | {"file": str(path)})
-    elif not quiet:
-        _print_posterior(posterior, model)
+        print_json(found.summary() | {"file": str(path)})
+    else:
+        print_posterior(found)
         click.echo(f"Posterior: {path} ({path.stat().st_size / 1e3:.0f} kB)")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _teller() -> Callable[[FitProgress], None]:
@@ -169,96 +182,3 @@ def _teller() -> Callable[[FitProgress], None]:
             click.echo(str(now), err=True)
 
     return tell
-
-
-def _summary(posterior: Posterior, model: Model) -> dict[str, Any]:
-    from vivocart.calibration.insight import (
-        contraction,
-        fit_numbers,
-        predicted,
-        scenario_shares,
-        trade_offs,
-    )
-    from vivocart.scenarios.summary import records
-
-    return {
-        "purpose": "for research, not for treatment decisions",
-        "command": posterior.command,
-        "seed": posterior.provenance.seed,
-        "model_hash": posterior.provenance.model_hash,
-        "run": dict(fit_numbers(posterior)),
-        "scenarios": {name: records(table) for name, table in scenario_shares(posterior).items()},
-        "contraction": records(contraction(posterior, model)),
-        "trade_offs": records(trade_offs(posterior, model)),
-        "predicted": records(predicted(posterior)),
-        "held_out": dict(posterior.held_out),
-    }
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [dict(row) for row in table.to_dict("records")]
-
-
-def _print_posterior(posterior: Posterior, model: Model) -> None:
-    from vivocart.calibration.insight import (
-        contraction,
-        fit_numbers,
-        predicted,
-        scenario_shares,
-        trade_offs,
-    )
-
-    def number(value: object) -> str:
-        shown = float(str(value))
-        return "not reached" if shown == float("inf") else f"{shown:.3g}"
-
-    for name, table in scenario_shares(posterior).items():
-        rows = [
-            (number(row["value"]), f"{row['prior']:.2f}", f"{row['posterior']:.2f} ± {row['error']:.2f}")
-            for row in _rows(table)
-        ]
-        print_table(f"{name}: a discrete unknown", ("value", "prior", "posterior"), rows)
-    informed = contraction(posterior, model).head(_TOP)
-    print_table(
-        "What the data informed most (1 known, 0 nothing learned)",
-        ("unknown", "contraction", "prior", "posterior", "5 %", "95 %", "kind before"),
-        [
-            (
-                str(row["parameter"]) if row["part"] == "typical" else f"spread of {row['parameter']}",
-                f"{row['contraction']:.2f} ± {row['error']:.2f}",
-                *(number(value) for value in (row["prior_median"], row["median"], row["q05"], row["q95"])),
-                str(row["kind"]),
-            )
-            for row in _rows(informed)
-        ],
-    )
-    pairs = trade_offs(posterior, model).head(_TOP)
-    if len(pairs):
-        print_table(
-            "Pairs that the data do not tell apart (posterior correlation)",
-            ("first", "second", "correlation"),
-            [(str(row["first"]), str(row["second"]), f"{row['correlation']:.2f}") for row in _rows(pairs)],
-        )
-    print_table(
-        "Published, and new cohorts of that size before and after the fit (median, 5 % and 95 %)",
-        ("reading", "published", "before", "after", ""),
-        [
-            (
-                str(row["reading"]),
-                number(row["low"])
-                if row["low"] == row["high"]
-                else f"{number(row['low'])} to {number(row['high'])}",
-                f"{number(row['prior_median'])} ({number(row['prior_q05'])} to {number(row['prior_q95'])})",
-                f"{number(row['median'])} ({number(row['q05'])} to {number(row['q95'])})",
-                "fitted" if row["fitted"] else "held out",
-            )
-            for row in _rows(predicted(posterior))
-        ],
-    )
-    run = fit_numbers(posterior)
-    click.echo(
-        f"{run['particles']:.0f} particles, {run['stages']:.0f} temperatures, {run['distinct']:.0f} distinct at the end; "
-        f"logarithm of the evidence {run['log_evidence']:.2f}."
-    )
-    click.echo("Fitted is not validated: rows that were fitted agree because they were fitted.")
-    click.echo(RESEARCH_ONLY)
