@@ -18,6 +18,7 @@ from vivocart.cli.doctor import doctor
 from vivocart.cli.evidence import evidence
 from vivocart.cli.model import model
 from vivocart.cli.options import examples
+from vivocart.cli.report import report
 from vivocart.cli.run import run as run_scenario
 from vivocart.cli.sensitivity import sensitivity
 from vivocart.cli.serve import serve
@@ -84,6 +85,7 @@ for _command in (
     doctor,
     completion,
     validate,
+    report,
 ):
     cli.add_command(_command)
 

@@ -323,11 +323,14 @@ def _histogram(result: Credibility) -> Panel:
     groups = [
         (status, result.pit_values(status)) for status in STATUS_WORDS if len(result.pit_values(status))
     ]
-    canvas = Figure(figsize=(4.4 * len(groups), 2.9))
-    canvas.subplots_adjust(left=0.12 / len(groups), right=0.98, top=0.86, bottom=0.2, wspace=0.25)
-    drawn = canvas.subplots(1, len(groups), squeeze=False).ravel()
+    columns = max(2, len(groups))  # one alone would fill the page
+    canvas = Figure(figsize=(9.2, 2.9))
+    canvas.subplots_adjust(left=0.06, right=0.98, top=0.86, bottom=0.2, wspace=0.25)
+    drawn = canvas.subplots(1, columns, squeeze=False).ravel()
+    for axes in drawn[len(groups) :]:
+        axes.set_axis_off()
     said: list[str] = []
-    for axes, (status, values) in zip(drawn, groups, strict=True):
+    for axes, (status, values) in zip(drawn, groups, strict=False):
         counts = [
             int(((values * _BINS).clip(max=_BINS - 1e-9).astype(int) == place).sum())
             for place in range(_BINS)
