@@ -2,7 +2,7 @@
 // rewritten in place (5 ms for six charts instead of 90), and Plotly catches up once the slider rests.
 
 import { at, cssValue, h, setText } from "./dom.js";
-import { number, percent, unitText } from "./numbers.js";
+import { itemName, number, percent, unitText } from "./numbers.js";
 import { curves, isLogPanel, markTrace, marksOf, pathOf, timesOf, traceOf, windowOf, yRange, escapeText } from "./traces.js";
 
 /* global Plotly */
@@ -208,7 +208,7 @@ function layoutOf(world, chart) {
 function addWords(layout, panel, axis, { top, isLog, range, font, muted, surface, isSmall, isAlone }) {
   const yref = axis ? `y${axis + 1}` : "y";
   for (const level of panel.levels || []) {
-    layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, yref, y0: level.value, y1: level.value, line: { color: muted, width: 1, dash: "4px,3px" }, layer: "below" });
+    layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, yref, y0: level.value, y1: level.value, line: { color: muted, width: 1, dash: "4px,3px" }, layer: "above" });
     if (!isSmall) {
       layout.annotations.push({ xref: "paper", x: 1, xanchor: "right", yref, y: isLog ? Math.log10(level.value) : level.value, yanchor: "bottom", text: escapeText(level.label), showarrow: false, font: { ...font, size: 10 }, bgcolor: "rgba(0,0,0,0)", borderpad: 0 });
     }
@@ -318,8 +318,8 @@ function notes(world) {
 function commonItems(arm, result) {
   const days = arm.item_days || result.item_days || [];
   const at90 = days.reduce((best, day, index) => (Math.abs(day - 90) < Math.abs(days[best] - 90) ? index : best), 0);
-  const items = Object.entries(arm.items || {}).map(([item, shares]) => [item, shares[at90]]).sort((one, other) => other[1] - one[1]).slice(0, 3);
-  return items.length ? `d ${days[at90]}: ${items.map(([item, share]) => `${item.replaceAll("_", " ")} ${percent(share)}`).join(", ")}` : "items";
+  const items = Object.entries(arm.items || {}).map(([item, shares]) => [item, shares[at90]]).sort((one, other) => other[1] - one[1]).slice(0, 2);
+  return items.length ? `d ${days[at90]}: ${items.map(([item, share]) => `${itemName(item)} ${percent(share)}`).join(", ")}` : "items";
 }
 
 function fill(note, entries, clicked) {

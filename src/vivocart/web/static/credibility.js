@@ -70,6 +70,8 @@ function section({ kind, title, about, rows }) {
       studies.map((study) => h("tbody", {}, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 6, text: study })), rows.filter((row) => row.study === study).map(line))))));
 }
 
+const armName = (arm) => arm.replaceAll("_", " ");
+
 function line(row) {
   const unit = unitText(row.unit);
   const verdict = row.is_inside === true ? h("span", { class: "verdict inside", text: "inside" })
@@ -77,7 +79,7 @@ function line(row) {
   const isPredicted = row.is_inside === true || row.is_inside === false;
   const wide = isPredicted && typeof row.low90_uncertain === "number" ? `${number(row.low90_uncertain, 2)} to ${number(row.high90_uncertain, 2)}` : "–";
   return h("tr", {},
-    h("th", { scope: "row" }, row.label, row.arm && row.arm !== "all" && h("span", { class: "quiet", text: `, ${row.arm}` }), row.note && h("details", { class: "note" }, h("summary", { text: "note" }), h("p", { class: "quiet small", text: row.note }))),
+    h("th", { scope: "row" }, row.label, row.arm && row.arm !== "all" && h("span", { class: "quiet", text: `, ${armName(row.arm)}` }), row.note && h("details", { class: "note" }, h("summary", { text: "note" }), h("p", { class: "quiet small", text: row.note }))),
     h("td", { "data-label": "observed", text: row.observed }),
     h("td", { "data-label": "predicted" }, isPredicted ? h("button", { type: "button", class: "number", onclick: () => trail.open({ numbers: [row.measure], title: row.label, reading: { label: row.arm === "all" ? row.study : `${row.study}, ${row.arm}`, text: row.predicted, unit: row.unit } }), text: `${row.predicted} ${unit}`.trim() }) : h("span", { class: "quiet", text: row.predicted })),
     h("td", { class: "quiet", "data-label": "with uncertain parameters", text: wide }),
@@ -103,7 +105,7 @@ function figure({ kind, rows }) {
   const height = 56 + 23 * drawn.length;
   const left = Math.min(390, place.clientWidth * 0.5);
   const fits = Math.floor(left / 6.4);
-  const labels = drawn.map((row) => { const text = `${row.label}${row.arm && row.arm !== "all" ? `, ${row.arm}` : ""}`; return text.length > fits ? `${text.slice(0, fits - 1)}…` : text; });
+  const labels = drawn.map((row) => { const text = `${row.label}${row.arm && row.arm !== "all" ? `, ${armName(row.arm)}` : ""}`; return text.length > fits ? `${text.slice(0, fits - 1)}…` : text; });
   place.style.minHeight = `${height}px`;
   Plotly.react(place, [{
     type: "scatter", mode: "markers", x, y: drawn.map((_, index) => index),

@@ -30,7 +30,7 @@ export function valueText(entry) {
 
 function build(panel, result, trail) {
   const hasMarks = (result.marks || []).some((mark) => mark.measure);
-  const table = h("table", { class: "endpoints" },
+  const table = h("table", { class: "endpoints", "data-arms": result.arms.length },
     h("caption", { text: "Median of virtual patients with the range of the middle 90 % of them, or share of patients. Press a number for the parameters, places and records it rests on." }),
     h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Endpoint" }), h("th", { scope: "col", text: "Unit" }),
       result.arms.map((arm, index) => h("th", { scope: "col", css: { "--c": `var(--arm-${index + 1})` }, class: "of-arm" }, h("span", { class: "swatch", "aria-hidden": "true", text: "ABCD"[index] }), arm.label)),
@@ -40,7 +40,7 @@ function build(panel, result, trail) {
   for (const row of result.arms[0].endpoints) {
     const buttons = result.arms.map((arm) => h("button", { type: "button", class: "number", "aria-label": null, onclick: () => trail.open({ numbers: [row.id], title: row.label, reading: { label: arm.label, text: valueText(result.arms.find((entry) => entry.label === arm.label).endpoints.find((entry) => entry.id === row.id)), unit: row.kind === "share" ? "of patients" : row.unit } }) }));
     const marks = (result.marks || []).filter((mark) => mark.measure === row.id);
-    body.append(h("tr", {}, h("th", { scope: "row", text: row.label }), h("td", { class: "unit", text: row.kind === "share" ? "patients" : unitText(row.unit) }),
+    body.append(h("tr", {}, h("th", { scope: "row", title: row.label, text: row.label }), h("td", { class: "unit", text: row.kind === "share" ? "patients" : unitText(row.unit) }),
       buttons.map((button, index) => h("td", { "data-label": result.arms[index].label, css: { "--c": `var(--arm-${index + 1})` } }, button)),
       hasMarks && h("td", { class: "published", "data-label": marks.length ? "Published" : "" }, marks.length > 0 && h("div", {}, marks.map((mark) => published(mark, trail))))));
     cells.push(buttons);

@@ -38,10 +38,11 @@ async function look(offset) {
 async function findRecords(q, offset) {
   const answer = await ask(`/api/v1/evidence/search?${new URLSearchParams({ q, limit: PAGE, offset })}`);
   return () => {
-    const translated = answer.translation && q && answer.translation !== q ? `; read as ${answer.translation}` : "";
-    at("found").textContent = `${answer.count} ${answer.count === 1 ? "record" : "records"}${translated}`;
+    at("found").textContent = `${answer.count} ${answer.count === 1 ? "record" : "records"}`;
+    const translated = answer.translation && q && answer.translation !== q;
     const shown = offset + answer.records.length;
     at("results").replaceChildren(
+      translated ? h("details", { class: "quiet small" }, h("summary", { text: "How the search was read" }), h("code", { text: answer.translation })) : "",
       h("ol", { class: "hits", start: offset + 1 }, answer.records.map(hit)),
       h("p", {}, offset > 0 && h("button", { type: "button", onclick: () => page(offset - PAGE), text: "Previous" }), " ", shown < answer.count && h("button", { type: "button", onclick: () => page(shown), text: "Next" })));
   };

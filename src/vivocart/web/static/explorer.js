@@ -76,7 +76,7 @@ async function start() {
 
 // -- asking -------------------------------------------------------------------------------------------------------------
 
-const asking = { controller: null, since: 0, isWanted: false, moved: 0, sent: "", shown: "" };
+const asking = { controller: null, since: 0, isWanted: false, moved: 0, isLive: false, sent: "", shown: "" };
 
 /** A control moved: ask at once, or as soon as the answer that is on its way is in; an answer that is late is not awaited. */
 function changed(isLive) {
@@ -86,7 +86,7 @@ function changed(isLive) {
     asking.isWanted = false;
     return;
   }
-  asking.moved = performance.now();
+  Object.assign(asking, { moved: performance.now(), isLive });
   asking.isWanted = true;
   if (asking.controller && performance.now() - asking.since < SLOW_MS) { return; }
   asking.controller?.abort();
@@ -95,7 +95,7 @@ function changed(isLive) {
 
 async function next() {
   const controller = new AbortController();
-  const { moved } = asking;
+  const { moved, isLive } = asking;
   const body = exploreBody(explorer.state, explorer.catalog);
   Object.assign(asking, { controller, since: performance.now(), isWanted: false, sent: JSON.stringify(body) });
   const late = setTimeout(() => document.body.classList.add("is-waiting"), 250);
@@ -104,7 +104,7 @@ async function next() {
     const arrived = performance.now();
     asking.shown = JSON.stringify(body);
     await show({ ...answer, days: body.days, request: body });
-    measure(moved, arrived, answer);
+    measure({ moved, isLive }, arrived, answer);
   } catch (error) {
     if (error.name !== "AbortError") { refuse(error); }
   } finally {
@@ -118,12 +118,12 @@ async function next() {
 }
 
 /** The time from a movement to the painted charts, as the browser's own measure; benchmarks read it. */
-function measure(moved, arrived, answer) {
+function measure({ moved, isLive }, arrived, answer) {
   const redrawn = performance.now();
   requestAnimationFrame(() => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => performance.measure("vivocart:turn", {
-      start: moved, end: performance.now(), detail: { server_ms: answer.server_ms, answer_ms: arrived - moved, draw_ms: redrawn - arrived },
+      start: moved, end: performance.now(), detail: { server_ms: answer.server_ms, answer_ms: arrived - moved, draw_ms: redrawn - arrived, is_live: isLive },
     });
     channel.port2.postMessage(null);
   });

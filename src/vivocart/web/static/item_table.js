@@ -1,7 +1,7 @@
 // SLEDAI-2K item by item: the share of patients who have it, by day.
 
 import { h } from "./dom.js";
-import { number, percent } from "./numbers.js";
+import { itemName, number, percent } from "./numbers.js";
 
 /** The view of items; a choice of the regimen stands above the table. */
 export function itemTable(panel, explorer) {
@@ -30,7 +30,7 @@ function table(arm, index) {
   return h("table", { class: "heat", css: { "--c": `var(--arm-${index + 1})` } },
     h("caption", { text: `Share of virtual patients who have the item, ${arm.label}; sorted by the points it brings at baseline. Most items' prevalences are assumed.` }),
     h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Item" }), h("th", { scope: "col", text: "Points" }), days.map((day) => h("th", { scope: "col", class: "num", text: `d ${day}` })))),
-    h("tbody", {}, rows.map(([item, shares]) => h("tr", {}, h("th", { scope: "row", text: item.replaceAll("_", " ") }), h("td", { class: "num", text: number(weights[item] ?? 0) }),
+    h("tbody", {}, rows.map(([item, shares]) => h("tr", {}, h("th", { scope: "row", text: itemName(item) }), h("td", { class: "num", text: number(weights[item] ?? 0) }),
       shares.map((share) => h("td", { class: "cell", css: { "--share": share ?? 0 }, text: share === null ? "–" : percent(share) })))),
     h("tr", { class: "sum" }, h("th", { scope: "row", text: "SLEDAI-2K, median" }), h("td"), (arm.bands.sledai?.q50 || []).map((value) => h("td", { class: "num", text: number(value) })))));
 }

@@ -33,6 +33,11 @@ export function percent(share) {
   return `${Math.round(value)} %`;
 }
 
+const ITEMS = { anti_dsdna: "anti-dsDNA", cva: "stroke (CVA)" };
+
+/** An item of SLEDAI-2K as it stands in print. */
+export const itemName = (item) => ITEMS[item] ?? item.replaceAll("_", " ");
+
 /** A dose with its unit. */
 export const dose = (value, unit) => `${number(value, 3)} ${unitText(unit)}`.trim();
 

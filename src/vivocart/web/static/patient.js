@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { cssValue, h } from "./dom.js";
-import { number, unitText } from "./numbers.js";
+import { itemName, number, unitText } from "./numbers.js";
 import { dayStep, palette } from "./charts.js";
 import { kindChip } from "./trail.js";
 
@@ -105,7 +105,7 @@ function itemGrid(answer, arm) {
   return h("table", { class: "heat items", css: { "--c": `var(--arm-${arm + 1})` } },
     h("caption", { text: "Items of SLEDAI-2K that this patient has at any visit: points where present." }),
     h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Item" }), answer.item_days.map((day) => h("th", { scope: "col", class: "num", text: `d ${day}` })))),
-    h("tbody", {}, rows.map(([item, present]) => h("tr", {}, h("th", { scope: "row", text: item.replaceAll("_", " ") }),
+    h("tbody", {}, rows.map(([item, present]) => h("tr", {}, h("th", { scope: "row", text: itemName(item) }),
       present.map((is) => h("td", { class: "cell", css: { "--share": is ? 1 : 0 }, text: is ? String(weights[item] ?? 1) : "·" })))),
     h("tr", { class: "sum" }, h("th", { scope: "row", text: "SLEDAI-2K" }), (answer.sledai || []).map((score) => h("td", { class: "num", text: number(score) })))));
 }
