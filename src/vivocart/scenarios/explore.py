@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 """What a band shows, by name."""
 
-RELATIVE_TOLERANCE = 1e-4
-"""Of the explorer's solver: far below what differs between patients, twice as quick as a report's."""
+RELATIVE_TOLERANCE = 1e-3
+"""Of the explorer's solver: drawn bands stay within a percent of the exact ones and endpoints within a quarter of one, and a
+slider need not wait; reports are solved a thousand times finer."""
 
 REFERENCE_STUDY = "hn2301"
 _CRS_OBSERVABLE = "cytokine_signal"

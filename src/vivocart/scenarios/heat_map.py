@@ -9,9 +9,10 @@ from typing import final
 
 import numpy as np
 
+from vivocart.endpoints.registry import Endpoint
 from vivocart.endpoints.table import quantiles
 from vivocart.ground.errors import InputError
-from vivocart.scenarios.explore import Arm, Asked, explore, explorer_population
+from vivocart.scenarios.explore import Arm, Asked, explore, explorer_population, shown_endpoints
 from vivocart.therapies.regimen import Regimen
 
 
@@ -78,13 +79,11 @@ def central(name: str, values: np.ndarray) -> float:
     known = values[~np.isnan(values)]
     if known.size == 0:
         return float("nan")
-    return float(known.mean()) if is_share(name, known) else float(quantiles(known, (0.5,))[0])
+    entry = next(entry for entry in shown_endpoints() if entry.id == name)
+    return float(known.mean()) if is_share(entry, known) else float(quantiles(known, (0.5,))[0])
 
 
-def is_share(name: str, values: np.ndarray) -> bool:
+def is_share(entry: Endpoint, values: np.ndarray) -> bool:
     """Whether an endpoint is a flag, 0 or 1 in every patient, of which the share of patients is told."""
-    from vivocart.endpoints.registry import find_endpoint
-
-    entry = find_endpoint(name)
-    is_graded = "grade_max" in name or "share" in entry.label.lower()
+    is_graded = "grade_max" in entry.id or "share" in entry.label.lower()
     return entry.unit == "1" and not is_graded and bool(np.isin(values, (0.0, 1.0)).all())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pydantic_core
 
+from vivocart.endpoints.registry import Endpoint
 from vivocart.endpoints.sledai import sledai_table
 from vivocart.endpoints.table import quantiles
 from vivocart.report.record_page import DISCLAIMER
@@ -69,15 +70,25 @@ def arm_data(arm: ArmAnswer, asked: Asked) -> dict[str, Any]:
         "sentence": sentence(arm, days=asked.days),
         "sentence_more": second_sentence(arm),
         "times": rounded(arm.times, 7),
-        "bands": {name: dict(zip(QUANTILES, rounded(rows), strict=True)) for name, rows in arm.bands.items()},
+        "bands": _bands(arm),
         "item_days": arm.item_days.tolist(),
-        "items": {name: rounded(shares, 3) for name, shares in arm.items.items()},
+        "items": dict(zip(arm.items, rounded(np.stack(list(arm.items.values())), 3), strict=True)),
         "item_weights": {row.item: row.weight for row in sledai_table()},
         "crs": arm.crs,
         "endpoints": endpoints_data(arm),
         "left_out": dict(arm.left_out),
         "n_patients": arm.n_read,
         "n_failed": arm.n_failed,
+    }
+
+
+def _bands(arm: ArmAnswer) -> dict[str, Any]:
+    """Every band, rounded in one go."""
+    ends = np.cumsum([rows.shape[1] for rows in arm.bands.values()])
+    whole = rounded(np.concatenate(list(arm.bands.values()), axis=1))
+    return {
+        name: {key: row[end - rows.shape[1] : end] for key, row in zip(QUANTILES, whole, strict=True)}
+        for (name, rows), end in zip(arm.bands.items(), ends.tolist(), strict=True)
     }
 
 
@@ -104,15 +115,14 @@ def infusions_data(regimen: Regimen) -> dict[str, Any]:
 def endpoints_data(arm: ArmAnswer) -> list[dict[str, Any]]:
     """A row for each endpoint that this arm can answer, with its cell as it is printed."""
     known = {entry.id: entry for entry in shown_endpoints()}
-    return [
-        _endpoint(name, known[name].label, known[name].unit, values) for name, values in arm.values.items()
-    ]
+    return [_endpoint(known[name], values) for name, values in arm.values.items()]
 
 
-def _endpoint(name: str, label: str, unit: str, values: np.ndarray) -> dict[str, Any]:
+def _endpoint(entry: Endpoint, values: np.ndarray) -> dict[str, Any]:
+    name, label, unit = entry.id, entry.label, entry.unit
     seen = values[~np.isnan(values)]
     low, middle, high = (float(value) for value in quantiles(seen, (0.05, 0.5, 0.95)))
-    is_flag = seen.size > 0 and is_share(name, seen)
+    is_flag = seen.size > 0 and is_share(entry, seen)
     mean = float(seen.mean()) if is_flag else float("nan")
     cell = {"is_flag": is_flag, "mean": mean, "median": middle, "q05": low, "q95": high}
     printed = summary_cell({**cell, "endpoint": name, "label": label, "unit": unit})
