@@ -7,12 +7,14 @@ depend on how many lanes there are.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import final
 
 from vivocart.engine.graph import Graph
 from vivocart.ground.errors import UnsupportedError
 
+_FRESH = 12  # instructions after which loaded numbers are loaded again
 LIBM = {  # functions that run lane by lane in the system's mathematics library
     "sin": "sin",
     "cos": "cos",
@@ -181,8 +183,8 @@ _INTRINSICS = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor", "ceiling": "ceil
 class Emitter:
     """Writes nodes of a graph into a function, each once.
 
-    ``leaves`` gives the values of nodes that are at hand. ``forgiving`` powers take a negative base with a broken
-    exponent as zero: inside the solver a state may undershoot zero by the tolerance.
+    ``leaves`` gives the values of nodes that are at hand, ``sources`` loads those that lie in memory. ``forgiving`` powers
+    take a negative base with a broken exponent as zero: inside the solver a state may undershoot zero by the tolerance.
     """
 
     graph: Graph
@@ -190,6 +192,8 @@ class Emitter:
     roots: list[int]
     leaves: dict[int, str]
     forgiving: bool = False
+    sources: dict[int, Callable[[], str]] = field(default_factory=dict[int, Callable[[], str]])
+    written: int = 0  # instructions since memory was last looked at afresh
     uses: dict[int, int] = field(default_factory=dict[int, int])
 
     def __post_init__(self) -> None:
@@ -200,7 +204,7 @@ class Emitter:
         seen: set[int] = set()
         while stack:
             node = stack.pop()
-            if node in seen or node in self.leaves:
+            if node in seen or self._is_given(node):
                 continue
             seen.add(node)
             for source in self.graph.nodes[node].inputs:
@@ -215,22 +219,74 @@ class Emitter:
             if node in self.leaves:
                 stack.pop()
                 continue
+            if node in self.sources:
+                self.leaves[node] = self.sources[node]()
+                stack.pop()
+                continue
             missing = [i for i in self._needed(node) if i not in self.leaves]
             if missing:
                 stack.extend(reversed(missing))
                 continue
             self.leaves[node] = self._write(node)
             stack.pop()
-        return self.leaves[root]
+            self.written += 1
+        name = self.leaves[root]
+        if self.written >= _FRESH and self.sources:
+            self._look_afresh()
+        return name
+
+    def values(self, roots: Iterable[int]) -> None:
+        """Works out several nodes."""
+        for root in roots:
+            self.value(root)
+
+    def _is_given(self, node: int) -> bool:
+        return node in self.leaves or node in self.sources
+
+    def _look_afresh(self) -> None:
+        """Forgets what was loaded: to load a number again costs nothing, to keep it in one of few registers does.
+
+        The fence is no instruction; it keeps LLVM from joining loads on its two sides.
+        """
+        self.code.do('fence syncscope("singlethread") acq_rel')
+        for node in self.sources:
+            self.leaves.pop(node, None)
+        self.written = 0
+
+    def accumulate(self, root: int, total: str) -> str:
+        """A node's value added to a total; its products that nobody else uses are fused into the sum one by one."""
+        code = self.code
+        for term in self._terms(root):
+            product = self._product(term)
+            if product is not None:
+                a, b = (self.value(factor) for factor in product[:2])
+                total = code.fma(code.neg(a) if product[2] else a, b, total)
+            elif self._unnegated(term) != term:
+                total = code.sub(total, self.value(self._unnegated(term)))
+            else:
+                total = code.add(total, self.value(term))
+        return total
+
+    def _terms(self, root: int) -> list[int]:
+        """The terms of a sum, those of sums in it that nobody else uses included."""
+        found, stack = list[int](), [root]
+        while stack:
+            node = stack.pop()
+            entry = self.graph.nodes[node]
+            if self._is_given(node) or entry.operation != "add" or self.uses.get(node, 0) > 1:
+                found.append(node)
+            else:
+                stack.extend(reversed(entry.inputs))
+        return found
 
     def _product(self, node: int) -> tuple[int, int, bool] | None:
         """Factors (and whether negated) if a node is a product that nobody else uses."""
-        if node in self.leaves or self.uses.get(node, 0) > 1:
+        if self._is_given(node) or self.uses.get(node, 0) > 1:
             return None
         entry, negated = self.graph.nodes[node], False
         if entry.operation == "neg":
             inner = entry.inputs[0]
-            if inner in self.leaves or self.uses.get(inner, 0) > 1:
+            if self._is_given(inner) or self.uses.get(inner, 0) > 1:
                 return None
             entry, negated = self.graph.nodes[inner], True
         if entry.operation != "mul":
@@ -244,7 +300,7 @@ class Emitter:
         """Dividend and divisor if one factor is a reciprocal that nobody else uses."""
         for x, y in ((a, b), (b, a)):
             if (
-                y not in self.leaves
+                not self._is_given(y)
                 and self.graph.nodes[y].operation == "reciprocal"
                 and self.uses.get(y, 0) == 1
             ):
@@ -266,7 +322,7 @@ class Emitter:
 
     def _unnegated(self, node: int) -> int:
         entry = self.graph.nodes[node]
-        if node not in self.leaves and entry.operation == "neg":
+        if not self._is_given(node) and entry.operation == "neg":
             return entry.inputs[0]
         return node
 

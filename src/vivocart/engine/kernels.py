@@ -16,6 +16,7 @@ Every kernel takes the address of a workspace (:mod:`vivocart.engine.layout`) an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from vivocart.engine import rosenbrock
 from vivocart.engine.assembly import LIBM, SYMBOL_PREFIX, Code, Emitter
@@ -26,6 +27,7 @@ from vivocart.engine.vector_math import vector_functions
 
 KERNELS = ("start", "guess", "step", "accept", "locate", "observe", "watch")
 _TINY = 1e-300
+_SLOW = frozenset({"pow", "exp", "log", *LIBM})
 _MOST_INLINED = 16
 _SAFETY, _SHRINK, _GROW = 0.95, 0.1, 6.0
 
@@ -128,7 +130,9 @@ class _Writer:
         self, code: Code, roots: Sequence[int], states: str, time: str, *, forgiving: bool
     ) -> Emitter:
         """An emitter whose leaves are loaded from the workspace as they are needed."""
-        graph, at, leaves = self.program.graph, self.at, {}
+        graph, at = self.program.graph, self.at
+        leaves: dict[int, str] = {}
+        sources: dict[int, Callable[[], str]] = {}
         constant_row = {node: i for i, node in enumerate(self.program.constants)}
         stack, seen = list(roots), set()
         needed: list[int] = []
@@ -144,27 +148,48 @@ class _Writer:
         for node in sorted(needed):
             entry = graph.nodes[node]
             if node in constant_row:
-                leaves[node] = code.load("%w", at.constants + constant_row[node])
+                sources[node] = partial(code.load, "%w", at.constants + constant_row[node])
             elif entry.operation == STATE:
-                leaves[node] = code.load(states, int(entry.value))
+                sources[node] = partial(code.load, states, int(entry.value))
             elif entry.operation == TIME_NODE:
                 leaves[node] = time
             else:
                 bit = code.load("%w", at.modes + int(entry.value))
                 leaves[node] = code.compare("une", bit, code.number(0.0))
-        return Emitter(graph, code, list(roots), leaves, forgiving=forgiving)
+        return Emitter(graph, code, list(roots), leaves, forgiving=forgiving, sources=sources)
 
     def rates(self) -> str:
         """``rates(w, states, time, out)`` adds the rates to what stands in ``out``."""
         code, program = self._code(), self.program
         emitter = self._emitter(code, program.rates, "%s", "%t", forgiving=True)
         dosed = {state: i for i, state in enumerate(program.dosed)}
-        for i, node in enumerate(program.rates):
-            total = code.add(code.load("%o", i), emitter.value(node))
+        slow = self._slow(program.rates)
+        emitter.values(slow)
+        late = [not set(slow).isdisjoint(program.graph.reachable([node])) for node in program.rates]
+        for i in sorted(range(self.n), key=late.__getitem__):
+            node = program.rates[i]
+            total = code.load("%o", i)
             if i in dosed:
                 total = code.add(total, code.load("%w", self.at.rates + dosed[i]))
+            total = emitter.accumulate(node, total)
             code.store("%o", i, total)
         return _function("rates", f"ptr %w, ptr %s, {code.vector} %t, ptr noalias %o", code, "internal")
+
+    def _slow(self, roots: Sequence[int]) -> list[int]:
+        """Nodes whose results take long: they start first, and what waits for them comes last."""
+        graph = self.program.graph
+        known = set(self.program.constants)
+        found: list[int] = []
+        stack, seen = list(roots), set[int]()
+        while stack:
+            node = stack.pop()
+            if node in seen or node in known:
+                continue
+            seen.add(node)
+            if graph.nodes[node].operation in _SLOW:
+                found.append(node)
+            stack.extend(graph.nodes[node].inputs)
+        return sorted(found)
 
     def matrix(self) -> str:
         """``matrix(w, diagonal)`` writes the factors of diagonal - J, and the derivative of the rates to time."""
@@ -173,6 +198,7 @@ class _Writer:
         states = code.address("%w", at.y)
         nodes = [*program.minus_matrix.values(), *program.time_slopes.values()]
         emitter = self._emitter(code, nodes, states, time, forgiving=True)
+        emitter.values(self._slow(nodes))
         for i, node in program.time_slopes.items():
             code.store("%w", at.time_slope + i, emitter.value(node))
         values: dict[tuple[int, int], str] = {}
@@ -336,6 +362,7 @@ class _Writer:
         at, moving = self.at, bool(self.program.time_slopes)
         y, u, slope = code.address("%w", at.y), code.address("%w", at.u), code.address("%w", at.time_slope)
         weight = code.mul(h, code.number(rosenbrock.GAMMA_SUMS[s]))
+        shares = [code.mul(code.number(c), inverse) for c in rosenbrock.C[s]]
 
         def body(i: str) -> None:
             earlier = [code.load(stages[q], i) for q in range(s)]
@@ -349,10 +376,9 @@ class _Writer:
             if s == 0:
                 start = code.number(0.0)
             else:
-                start = code.mul(code.number(rosenbrock.C[s][0]), earlier[0])
-                for c, k in zip(rosenbrock.C[s][1:], earlier[1:], strict=True):
-                    start = code.fma(code.number(c), k, start)
-                start = code.mul(start, inverse)
+                start = code.mul(shares[0], earlier[0])
+                for share, k in zip(shares[1:], earlier[1:], strict=True):
+                    start = code.fma(share, k, start)
             if moving and rosenbrock.GAMMA_SUMS[s] != 0.0:
                 start = code.fma(weight, code.load(slope, i), start)
             code.store(stages[s], i, start)

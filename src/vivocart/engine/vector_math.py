@@ -76,6 +76,18 @@ def _two_to(code: Code, exponent: str) -> str:
     return code.as_doubles(code.whole("shl", shifted, code.integer(52)))
 
 
+def _exp_of_normal(code: Code, x: str) -> str:
+    """exp(x) for results that are normal numbers or too large."""
+    x = code.choose(code.compare("ogt", x, code.number(709.0)), code.number(math.inf), x)
+    k = code.intrinsic("roundeven", code.mul(x, code.number(_LOG2_E)))
+    minus_k = code.neg(k)
+    r = code.fma(minus_k, code.number(_LN2_LOW), code.fma(minus_k, code.number(_LN2_HIGH), x))
+    tail = _estrin(code, r, [1.0 / math.factorial(i) for i in range(13, 1, -1)])
+    value = code.add(code.fma(code.mul(r, r), tail, r), code.number(1.0))
+    value = code.mul(value, _two_to(code, k))
+    return code.choose(code.compare("oeq", x, code.number(math.inf)), x, value)
+
+
 def _exp_of_sum(code: Code, high: str, low: str | None) -> str:
     """exp(high + low) for |low| far below |high|."""
     high = code.choose(code.compare("ogt", high, code.number(710.0)), code.number(710.0), high)
@@ -114,15 +126,18 @@ def _split(code: Code, x: str) -> tuple[str, str]:
 
 
 def _log_body(code: Code, x: str) -> str:
-    e, m = _split(code, x)
+    return _log_special(code, x, _log_of_parts(code, *_split(code, x)))
+
+
+def _log_of_parts(code: Code, e: str, m: str) -> str:
+    """The logarithm of 2**e * m."""
     f = code.sub(m, code.number(1.0))
     s = code.div(f, code.add(f, code.number(2.0)))
     z = code.mul(s, s)
     series = code.mul(z, _estrin(code, z, list(reversed(_LOG))))
     half_square = code.mul(code.number(0.5), code.mul(f, f))
     inner = code.fma(s, code.add(half_square, series), code.mul(e, code.number(_LN2_LOW)))
-    value = code.fma(e, code.number(_LN2_HIGH), code.sub(f, code.sub(half_square, inner)))
-    return _log_special(code, x, value)
+    return code.fma(e, code.number(_LN2_HIGH), code.sub(f, code.sub(half_square, inner)))
 
 
 def _log_special(code: Code, x: str, value: str) -> str:
@@ -206,7 +221,23 @@ def _pow_body(code: Code, x: str, y: str) -> str:
 
 
 def _forgiving_body(code: Code, x: str, y: str) -> str:
-    zero = code.number(0.0)
-    whole = _is_whole(code, y)
-    base = code.choose(whole, x, code.choose(code.compare("olt", x, zero), zero, x))
-    return code.call("vector_pow", base, y)
+    """A power for inside the solver: exp(y log x) in plain numbers, a few units of y log x off in the last place.
+
+    A negative base with a broken exponent counts as zero. Results below the smallest normal number stay at it.
+    """
+    zero, one = code.number(0.0), code.number(1.0)
+    size = code.intrinsic("fabs", x)
+    e, m = _split(code, size)
+    product = code.mul(y, _log_of_parts(code, e, m))
+    product = code.choose(code.compare("olt", product, code.number(-708.0)), code.number(-708.0), product)
+    value = _exp_of_normal(code, product)
+    whole, half = _is_whole(code, y), code.mul(y, code.number(0.5))
+    odd = code.logic("and", whole, code.compare("une", code.intrinsic("floor", half), half))
+    negative = code.compare("olt", x, zero)
+    value = code.choose(code.logic("and", negative, odd), code.neg(value), value)
+    broken = code.logic("and", negative, code.compare("une", code.intrinsic("floor", y), y))
+    gone = code.logic("or", broken, code.compare("oeq", x, zero))
+    at_zero = code.choose(code.compare("ogt", y, zero), zero, code.number(math.inf))
+    value = code.choose(gone, at_zero, value)
+    value = code.choose(code.compare("uno", x, y), code.add(x, y), value)
+    return code.choose(code.compare("oeq", y, zero), one, value)
