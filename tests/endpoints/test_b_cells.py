@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 from vivocart.endpoints import b_cells
+from vivocart.endpoints.table import endpoints
+from vivocart.model.load import load_model
+from vivocart.patients.population import VirtualPopulation
+from vivocart.simulation.run import simulate
+from vivocart.therapies.regimen import Regimen
 
 
 @pytest.fixture
@@ -63,3 +68,34 @@ def test_never_and_forever(read_fake):
     forever = read_fake(1, b_cells_blood=0.1)
     assert b_cells.b_cell_depletion_days(forever)[0] == 180.0
     assert np.isinf(b_cells.b_cell_return_day(forever)[0])
+
+
+def test_recovery_counts_from_the_last_infusion_to_the_lower_of_forty_and_the_start():
+    model = load_model()
+    regimen = Regimen.parse("ofatumumab 20 mg x 3 every 7 d then ofatumumab 20 mg x 2 every 28 d after 14 d")
+    patients = VirtualPopulation.sample(model, n_patients=60, seed=8)
+    simulation = simulate(model, regimen, patients, days=700)
+    names = [
+        "b_cell_recovery_days",
+        "b_cell_first_below_8_day",
+        "b_cells_fraction_d28",
+        "b_cell_never_deeply_depleted",
+    ]
+    table = endpoints(simulation, names)
+    last = regimen.last_infusion_day
+    counts = simulation["b_cells_blood"]
+    limit = np.minimum(40.0, counts.isel(time=0).values)
+    for patient, days in enumerate(table["b_cell_recovery_days"]):
+        if np.isfinite(days) and days > 0:
+            assert counts.isel(patient=patient).interp(time=last + days).item() == pytest.approx(
+                limit[patient], rel=0.02
+            )
+    assert np.isfinite(table["b_cell_recovery_days"]).mean() > 0.5
+    assert np.all(
+        counts.interp(time=28).values / counts.isel(time=0).values
+        == pytest.approx(table["b_cells_fraction_d28"].to_numpy())
+    )
+    reached = np.isfinite(table["b_cell_first_below_8_day"].to_numpy())
+    assert np.array_equal(reached, counts.min("time").values < 8)
+    never = table["b_cell_never_deeply_depleted"].to_numpy() == 1
+    assert np.array_equal(never, counts.min("time").values >= 1)
