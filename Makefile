@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= results/hn2301
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench docs posterior wheel clean
+.PHONY: help run test test-long lint bench docs posterior validate wheel clean
 
 help:  ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ docs: $(VENV)/.run  ## write the reference pages and the README's numbers from t
 
 posterior: $(VENV)/.run  ## fit the shipped posterior of HN2301 anew (some minutes)
 	@$(BIN)/vivocart calibrate hn2301 --out src/vivocart/calibration/posteriors/hn2301.nc
+
+validate: $(VENV)/.test  ## the heavy checks of fits and predictions; writes docs/validation.md (about half an hour)
+	@$(BIN)/python docs/make_validation.py
 
 wheel: $(VENV)/.dev  ## build the wheel
 	@$(BIN)/python -m build --outdir dist .
