@@ -38,6 +38,16 @@ class Spells:
     return_day: np.ndarray
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Windows of time, placed among output times."""
+
+    inside: np.ndarray  # (n_windows, 2) first output time inside, and the one after the last
+    sides: np.ndarray  # (n_windows, 2, 2) for start and end the output times on both sides
+    shares: np.ndarray  # (n_windows, 2) how far start and end lie between those
+
+
 def value_at(times: np.ndarray, values: np.ndarray, day: float) -> np.ndarray:
     """Values at ``day``, shape (n,), interpolated linearly; the nearest end where ``day`` lies outside."""
     left, right, share = _place(times, day)
@@ -52,22 +62,23 @@ def window_extremes(
     times: np.ndarray, values: np.ndarray, start: float, end: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value from ``start`` to ``end``, each of shape (n,), interpolated values at both ends included."""
-    lowest, highest = windows_extremes(times, values, np.array([start]), np.array([end]))
+    lowest, highest = windows_extremes(values, windows(times, np.array([start]), np.array([end])))
     return lowest[0], highest[0]
 
 
-def windows_extremes(
-    times: np.ndarray, values: np.ndarray, starts: np.ndarray, ends: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """As :func:`window_extremes` for several windows, each of shape (n_windows, n)."""
+def windows(times: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Windows:
+    """Windows from ``starts`` to ``ends``, each of shape (n_windows,), placed among output times."""
     inside = np.stack([np.searchsorted(times, starts, "right"), np.searchsorted(times, ends, "left")], axis=1)
-    places = [(*_place(times, start), *_place(times, end)) for start, end in zip(starts, ends, strict=True)]
-    shares = np.array([(place[2], place[5]) for place in places]).reshape(-1, 2)
-    sides = np.array([(place[0], place[1], place[3], place[4]) for place in places], np.int64).reshape(-1, 4)
+    left, right, share = _places(times, np.stack([starts, ends], axis=1))
+    return Windows(inside=inside.astype(np.int64), sides=np.stack([left, right], axis=2), shares=share)
+
+
+def windows_extremes(values: np.ndarray, among: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest value in each of several windows as :func:`window_extremes` gives them, shape (n_windows, n)."""
     by_time = _by_time(values)
-    lowest = np.empty((len(starts), by_time.shape[1]))
+    lowest = np.empty((len(among.inside), by_time.shape[1]))
     highest = np.empty_like(lowest)
-    _loops().extremes(by_time, inside.astype(np.int64), sides, shares, lowest, highest)
+    _loops().extremes(by_time, among.inside, among.sides, among.shares, lowest, highest)
     return lowest, highest
 
 
@@ -134,9 +145,16 @@ def _by_time(values: np.ndarray) -> np.ndarray:
 
 
 def _place(times: np.ndarray, day: float) -> tuple[int, int, float]:
-    """Output times on both sides of a day, and the share of the step between them that lies before it."""
-    if len(times) == 1 or day <= times[0]:
-        return 0, 0, 0.0
-    right = min(max(int(np.searchsorted(times, day - 1e-12)), 1), len(times) - 1)
-    share = float((day - times[right - 1]) / (times[right] - times[right - 1]))
-    return right - 1, right, 1.0 if share >= 1.0 - 1e-12 else max(share, 0.0)
+    """As :func:`_places` for one day."""
+    left, right, share = _places(times, np.asarray(day))
+    return int(left), int(right), float(share)
+
+
+def _places(times: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Output times on both sides of days, and the share of the step between them that lies before each."""
+    last = len(times) - 1
+    right = np.minimum(np.maximum(np.searchsorted(times, days - 1e-12), min(1, last)), last)
+    left = np.maximum(right - 1, 0)
+    share = (days - times[left]) / np.where(right > left, times[right] - times[left], 1.0)
+    share = np.where(share >= 1.0 - 1e-12, 1.0, np.maximum(share, 0.0))
+    return left, right, np.where(right > left, share, 0.0)

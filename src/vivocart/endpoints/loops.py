@@ -23,7 +23,7 @@ def extremes(
         low, high = lowest[window], highest[window]
         for end in range(2):
             share = shares[window, end]
-            left, right = values[sides[window, 2 * end]], values[sides[window, 2 * end + 1]]
+            left, right = values[sides[window, end, 0]], values[sides[window, end, 1]]
             for patient in range(n_patients):
                 value = left[patient] + share * (right[patient] - left[patient])
                 value = right[patient] if share == 1.0 else value

@@ -80,8 +80,9 @@ def items_at_visits(
     ends = np.asarray(days, dtype=np.float64)
     readings.require_day(float(ends.max(initial=-np.inf)))
     starts = np.maximum(ends - WINDOW_DAYS, float(readings.times[0]))
+    windows = curves.windows(readings.times, starts, ends)
     extremes = {
-        driver: curves.windows_extremes(readings.times, readings[driver], starts, ends)
+        driver: curves.windows_extremes(readings[driver], windows)
         for driver in {name for entry in entries for name in entry.driver}
     }
     present = np.zeros((len(entries), len(ends), readings.n_patients), dtype=bool)

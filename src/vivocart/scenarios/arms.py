@@ -30,7 +30,7 @@ from vivocart.scenarios.endpoint_table import ArmEndpoints, EndpointTable, endpo
 from vivocart.scenarios.in_order import in_order
 from vivocart.scenarios.result import ArmResult
 from vivocart.simulation.bands import BandCounts, add_values, empty_bands, quantile_bands
-from vivocart.simulation.grid import trial_output_times
+from vivocart.simulation.grid import output_times, trial_output_times
 from vivocart.simulation.machine import thread_count
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.result import Simulation
@@ -38,8 +38,8 @@ from vivocart.simulation.run import no_failures, simulate
 from vivocart.simulation.taper import Taper
 from vivocart.therapies.regimen import Regimen
 
-CHUNK = 1024
-"""Patients simulated at once; a limit on memory only."""
+CHUNK = 768
+"""Patients simulated at once; a limit on memory only. Arrays of more make the system hand out fresh memory every time."""
 
 RELATIVE_TOLERANCE = 1e-3
 """Relative tolerance of the solver for the patients of a trial, the same for any number of them.
@@ -118,9 +118,13 @@ class Setting:
 
     def times(self, regimen: Regimen) -> np.ndarray:
         """Output times of :meth:`course`."""
+        days = self.days + regimen.first_infusion_day
+        infusions = [row.day for row in regimen.infusions_table]
+        if {rule.product for rule in self.rescue} & {product.id for product in regimen.products}:
+            return output_times(infusions, days=days)  # it may be given again on any day
         return trial_output_times(
-            [row.day for row in regimen.infusions_table],
-            days=self.days + regimen.first_infusion_day,
+            infusions,
+            days=days,
             first_infusion_day=regimen.first_infusion_day,
             visits_days={*self.visits_days, *visit_days()},
         )
