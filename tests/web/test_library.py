@@ -62,13 +62,21 @@ def test_every_parameter_leads_to_its_records(client: httpx.Client):
 def test_the_credibility_table_is_made_once_and_says_what_was_seen(
     client: httpx.Client, wait: Callable[..., Any]
 ):
-    first = client.get("/api/v1/credibility").json()
+    asked = {"study": "HN2301"}
+    first = client.get("/api/v1/credibility", params=asked).json()
     assert first["state"] == "running" and first["table"] == []
-    found = wait(lambda: (now := client.get("/api/v1/credibility").json())["state"] == "done" and now, 60)
+
+    def look() -> Any:
+        now = client.get("/api/v1/credibility", params=asked).json()
+        return now if now["state"] == "done" else None
+
+    found = wait(look, 120)
     assert found["job"] == first["job"]
     row = next(row for row in found["table"] if row["observation_id"] == "hn2301_b_cell_depletion_days")
-    assert row["kind"] == "seen" and row["citation"] and isinstance(row["is_inside"], bool)
+    assert row["kind"] in ("seen", "held out") and row["status_words"] and row["citation"]
+    assert isinstance(row["is_inside"], bool) and len(row["parts"]) == 2
+    assert found["coverage"] and "no independent test" in found["note"]
     unmodelled = next(row for row in found["table"] if not row["measure"])
-    assert unmodelled["predicted"] == "not in the model" and unmodelled["predicted_median"] is None
+    assert unmodelled["predicted"] == "not predicted" and unmodelled["predicted_median"] is None
     assert client.get("/api/v1/credibility", params={"study": "no_study"}).status_code == 404
     assert client.get("/api/v1/credibility", params={"study": "/etc/x.yaml"}).status_code in (404, 422)

@@ -47,6 +47,7 @@ _NAMES = (
     "GET /api/v1/evidence/search",
     "GET /api/v1/evidence/records/{name}",
     "GET /api/v1/evidence/quantities",
+    "GET /api/v1/numbers/{name}",
     "GET /api/v1/parameters",
     "GET /api/v1/parameters/{name}",
     "GET /api/v1/credibility",

@@ -36,10 +36,6 @@ def serve(settings: ServerSettings, *, say: Callable[[str], None], is_opened: bo
     InputError
         If the address needs a token and has none, is taken, or the work folder belongs to another server.
     """
-    import uvicorn
-
-    from vivocart.web.app import create_app
-
     if not is_loopback(settings.host) and not settings.token:
         raise InputError(f"{settings.host} can be reached from outside", where="--host", mend="give a token")
     with contextlib.ExitStack() as held:
@@ -47,6 +43,11 @@ def serve(settings: ServerSettings, *, say: Callable[[str], None], is_opened: bo
         if lock is not None:
             held.enter_context(lock)
         listening = held.enter_context(_listen(settings))
+        # late: it loads the libraries of the whole product, which a taken port or folder need not wait for
+        import uvicorn
+
+        from vivocart.web.app import create_app
+
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
         server = uvicorn.Server(server_config(create_app(settings)))
         address = page_address(settings, listening.getsockname()[1])
