@@ -107,15 +107,17 @@ def fit_individuals(
     modes = find_modes(problem, values, values.center[:, list(problem.layout.varying)], threads=threads)
     mean, covariance = _of_modes(problem, modes)
     history: list[tuple[float, float, float]] = []
-    calm, settled = 0, False
+    calm, has_calmed, settled = 0, False, False
     for turn in range(max_rounds):
-        count = n_draws if calm else min(_EARLY_DRAWS, n_draws)
+        count = n_draws if has_calmed else min(_EARLY_DRAWS, n_draws)
         values = problem.layout.values(vector)
         draws = draw_patients(problem, values, mean, covariance, n_draws=count, seed=seed, threads=threads)
         moved = _climb(problem, draws, vector)
         weighed = weigh_at(problem, draws, moved)
         change = float(np.max(np.abs(moved - vector), initial=0.0))
-        vector = moved
+        # rounds that go back and forth by the noise of few draws are averaged more and more
+        gain = 1.0 / max(1, calm - 3)
+        vector = vector + gain * (moved - vector)
         objective = -2.0 * float(weighed.log_likelihood.sum())
         share = float(weighed.effective.min() / count)
         history.append((objective, change, share))
@@ -124,10 +126,11 @@ def fit_individuals(
         if on_message is not None:
             on_message(_sentence(turn, objective, change, share))
         mean, covariance = _next_proposal(problem, vector, draws, weighed, threads)
-        settled = calm >= 2 and change < _SETTLED
+        settled = has_calmed and calm >= 2 and gain * change < _SETTLED
         if settled:
             break
-        calm = calm + 1 if calm or change < 10 * _SETTLED else 0
+        calm = calm + 1 if change < 10 * _SETTLED else 0
+        has_calmed = has_calmed or calm > 0
     values = problem.layout.values(vector)
     draws = draw_patients(problem, values, mean, covariance, n_draws=2 * n_draws, seed=seed, threads=threads)
     modes = find_modes(problem, values, mean, threads=threads)
