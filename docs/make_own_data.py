@@ -21,7 +21,7 @@ COMMAND = (
     "calibrate --data theophylline.csv --model theophylline.ant --parameters parameters.csv --map map.yaml "
     "--out results/theophylline"
 )
-# README of nlmixr2est (by stochastic approximation, additive error): logarithms of the typical values with standard errors; CV in percent
+# README of nlmixr2est (by stochastic approximation, additive error): typical values as logarithms with standard errors
 PUBLISHED = {
     "typical:ka": "1.59 (log 0.464 ± 0.195)",
     "typical:CL": "2.74 (log 1.01 ± 0.085)",
