@@ -62,8 +62,8 @@ def window_extremes(
     times: np.ndarray, values: np.ndarray, start: float, end: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value from ``start`` to ``end``, each of shape (n,), interpolated values at both ends included."""
-    lowest, highest = windows_extremes(values, windows(times, np.array([start]), np.array([end])))
-    return lowest[0], highest[0]
+    among = windows(times, np.array([start]), np.array([end]))
+    return windows_lowest(values, among)[0], windows_highest(values, among)[0]
 
 
 def windows(times: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Windows:
@@ -73,13 +73,18 @@ def windows(times: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Windows:
     return Windows(inside=inside.astype(np.int64), sides=np.stack([left, right], axis=2), shares=share)
 
 
-def windows_extremes(values: np.ndarray, among: Windows) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest value in each of several windows as :func:`window_extremes` gives them, shape (n_windows, n)."""
-    by_time = _by_time(values)
-    lowest = np.empty((len(among.inside), by_time.shape[1]))
-    highest = np.empty_like(lowest)
-    _loops().extremes(by_time, among.inside, among.sides, among.shares, lowest, highest)
-    return lowest, highest
+def windows_highest(values: np.ndarray, among: Windows) -> np.ndarray:
+    """Highest value in each of several windows as :func:`window_extremes` gives it, shape (n_windows, n)."""
+    highest = np.empty((len(among.inside), len(values)))
+    _loops().highest_inside(_by_time(values), among.inside, among.sides, among.shares, highest)
+    return highest
+
+
+def windows_lowest(values: np.ndarray, among: Windows) -> np.ndarray:
+    """Lowest value in each of several windows, shape (n_windows, n)."""
+    lowest = np.empty((len(among.inside), len(values)))
+    _loops().lowest_inside(_by_time(values), among.inside, among.sides, among.shares, lowest)
+    return lowest
 
 
 def spells_below(times: np.ndarray, values: np.ndarray, limit: float) -> Spells:
@@ -145,9 +150,13 @@ def _by_time(values: np.ndarray) -> np.ndarray:
 
 
 def _place(times: np.ndarray, day: float) -> tuple[int, int, float]:
-    """As :func:`_places` for one day."""
-    left, right, share = _places(times, np.asarray(day))
-    return int(left), int(right), float(share)
+    """As :func:`_places` for one day; by itself, since visits are read one by one and often."""
+    if len(times) == 1 or day <= times[0]:
+        return 0, 0, 0.0
+    right = min(max(int(times.searchsorted(day - 1e-12)), 1), len(times) - 1)
+    before = times[right - 1]
+    share = float((day - before) / (times[right] - before))
+    return right - 1, right, 1.0 if share >= 1.0 - 1e-12 else max(share, 0.0)
 
 
 def _places(times: np.ndarray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

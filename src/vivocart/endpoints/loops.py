@@ -9,34 +9,47 @@ _FLOOR = 1e-12  # a count that the solver leaves at zero or a rounding error bel
 
 
 @njit(cache=True, nogil=True)
-def extremes(
-    values: np.ndarray,
-    inside: np.ndarray,
-    sides: np.ndarray,
-    shares: np.ndarray,
-    lowest: np.ndarray,
-    highest: np.ndarray,
+def lowest_inside(
+    values: np.ndarray, inside: np.ndarray, sides: np.ndarray, shares: np.ndarray, lowest: np.ndarray
 ) -> None:
-    """Extremes of values (n_times, n) in windows: output times inside, and both ends between two of them."""
-    n_patients = values.shape[1]
+    """Lowest of values (n_times, n) in windows: output times inside, and both ends between two of them."""
     for window in range(inside.shape[0]):
-        low, high = lowest[window], highest[window]
+        found = lowest[window]
         for end in range(2):
             share = shares[window, end]
             left, right = values[sides[window, end, 0]], values[sides[window, end, 1]]
-            for patient in range(n_patients):
+            for patient in range(found.shape[0]):
                 value = left[patient] + share * (right[patient] - left[patient])
                 value = right[patient] if share == 1.0 else value
-                low[patient] = value if end == 0 or value < low[patient] else low[patient]
-                high[patient] = value if end == 0 or value > high[patient] else high[patient]
+                found[patient] = value if end == 0 or value < found[patient] else found[patient]
         for time in range(inside[window, 0], inside[window, 1]):
             row = values[time]
-            for patient in range(n_patients):
-                value = row[
-                    patient
-                ]  # no min() and max(): what they do with NaN keeps the loop from vector units
-                low[patient] = value if value < low[patient] else low[patient]
-                high[patient] = value if value > high[patient] else high[patient]
+            for patient in range(
+                found.shape[0]
+            ):  # no min(): what it does with NaN keeps the loop from vector units
+                found[patient] = row[patient] if row[patient] < found[patient] else found[patient]
+
+
+@njit(cache=True, nogil=True)
+def highest_inside(
+    values: np.ndarray, inside: np.ndarray, sides: np.ndarray, shares: np.ndarray, highest: np.ndarray
+) -> None:
+    """Highest of values (n_times, n) in windows: output times inside, and both ends between two of them."""
+    for window in range(inside.shape[0]):
+        found = highest[window]
+        for end in range(2):
+            share = shares[window, end]
+            left, right = values[sides[window, end, 0]], values[sides[window, end, 1]]
+            for patient in range(found.shape[0]):
+                value = left[patient] + share * (right[patient] - left[patient])
+                value = right[patient] if share == 1.0 else value
+                found[patient] = value if end == 0 or value > found[patient] else found[patient]
+        for time in range(inside[window, 0], inside[window, 1]):
+            row = values[time]
+            for patient in range(
+                found.shape[0]
+            ):  # no max(): what it does with NaN keeps the loop from vector units
+                found[patient] = row[patient] if row[patient] > found[patient] else found[patient]
 
 
 @njit(cache=True, nogil=True)

@@ -81,19 +81,23 @@ def items_at_visits(
     readings.require_day(float(ends.max(initial=-np.inf)))
     starts = np.maximum(ends - WINDOW_DAYS, float(readings.times[0]))
     windows = curves.windows(readings.times, starts, ends)
-    extremes = {
-        driver: curves.windows_extremes(readings[driver], windows)
-        for driver in {name for entry in entries for name in entry.driver}
+    highest = {
+        driver: curves.windows_highest(readings[driver], windows)
+        for driver in {name for entry in entries if entry.rule != "below" for name in entry.driver}
     }
     present = np.zeros((len(entries), len(ends), readings.n_patients), dtype=bool)
     for entry, there in zip(entries, present, strict=True):
         if entry.rule == "threshold":
-            _, highest = extremes[entry.driver[0]]
-            np.greater(highest, readings.covariate(f"sledai_threshold_{entry.item}"), out=there)
+            limit = readings.covariate(f"sledai_threshold_{entry.item}")
+            np.greater(highest[entry.driver[0]], limit, out=there)
             continue
         for driver, limit in zip(entry.driver, entry.limit, strict=True):
-            lowest, highest = extremes[driver]
-            np.logical_or(there, highest > limit if entry.rule == "above" else lowest < limit, out=there)
+            beyond = (
+                highest[driver] > limit
+                if entry.rule == "above"
+                else curves.windows_lowest(readings[driver], windows) < limit
+            )
+            np.logical_or(there, beyond, out=there)
     return present
 
 

@@ -276,7 +276,8 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         stop_after_outputs=True,
     )
     workers = threads or os.cpu_count() or 1
-    width = block or max(1, min(_BLOCK, -(-n // (4 * workers))))
+    # several blocks a thread, so that none waits long for another; one thread waits for nobody
+    width = block or max(1, min(_BLOCK, n if workers == 1 else -(-n // (4 * workers))))
     most = max((trigger.max_count for trigger in triggers), default=0)
     values = np.full((n, len(t), at.n_observables), np.nan)
     status, steps = np.zeros(n, np.int64), np.zeros(n, np.int64)

@@ -10,7 +10,8 @@ import numpy as np
 _HOUR = 1.0 / 24.0
 _FINE_DAYS = 14.0  # how long after the last infusion counts and cytokines still move within a day
 _DAILY_UNTIL_DAYS = 120.0
-_HALF_WEEK = 3.5
+_WEEK = 7.0
+_LATER_DAYS = 63.0
 _AFTER_INFUSION_HOURS = np.concatenate(
     [np.arange(0, 13), [14, 16, 18, 21, 24, 30, 36, 42, 48, 54, 60, 66, 70]]
 )
@@ -83,7 +84,7 @@ def trial_output_times(
     """Fewest output times from which the endpoints of a trial are still read as from :func:`output_times`.
 
     After each infusion hourly for half a day, then ever more seldom to every six hours in the third day, twice a day to day
-    10 and daily to day 24; twice a week throughout, so that weekly visits are met; and the visits themselves.
+    10, daily to day 24 and twice a week to day 63; weekly throughout, for weekly visits; and the visits themselves.
 
     Parameters
     ----------
@@ -94,12 +95,15 @@ def trial_output_times(
     visits_days
         Days of visits.
     """
-    after = np.concatenate([_AFTER_INFUSION_HOURS * _HOUR, np.arange(3.0, 10.0, 0.5), np.arange(10.0, 25.0)])
+    soon = np.concatenate([_AFTER_INFUSION_HOURS * _HOUR, np.arange(3.0, 10.0, 0.5), np.arange(10.0, 25.0)])
+    starts = sorted(set(infusion_days))
+    last = starts[-1] if starts else 0.0
     parts = [
         np.array([0.0, days]),
-        first_infusion_day + np.arange(0.0, days, _HALF_WEEK),
+        first_infusion_day + np.arange(0.0, days, _WEEK),
         first_infusion_day + np.array(sorted(visits_days), dtype=np.float64),
-        *(start + after for start in sorted(set(infusion_days))),
+        first_infusion_day + np.arange(0.0, last + _LATER_DAYS, _WEEK / 2),
+        *(start + soon for start in starts),
     ]
     times = np.concatenate(parts)
     return np.unique(np.round(times[(times >= 0.0) & (times <= days)], 9))
