@@ -18,6 +18,7 @@ from vivocart.report.tables import (
     comparison_rows,
     example_table,
     failure_rows,
+    fit_rows,
     infusion_rows,
     interval_rows,
     item_table,
@@ -30,9 +31,17 @@ DISCLAIMER = "For research, not for treatment decisions."
 _KIND_WORDS = {
     "measured": "read off an experiment or a trial",
     "estimated": "derived from published data, by their authors or by us",
+    "fitted": "informed by the published observations of this study, within an assumed prior",
     "assumed": "set by hand where nothing was found",
     "scenario": "chosen by the user",
 }
+_KIND_COLORS = {
+    "measured": 3,
+    "estimated": 1,
+    "fitted": 5,
+    "assumed": 2,
+    "scenario": 4,
+}  # of the arms' colors
 _TEMPLATES = files("vivocart.report") / "templates"
 
 
@@ -65,6 +74,8 @@ def render_report(result: TrialResult) -> str:
         example=example_table(result.example_patient),
         kinds=kinds(result.assumptions),
         kind_words=_KIND_WORDS,
+        kind_colors=_KIND_COLORS,
+        fit=fit_rows(result),
         heaviest=assumption_rows(result, {row["endpoint"]: row["label"] for row in rows}),
         weight_meaning=result.assumptions.attrs.get("weight_meaning", ""),
         intervals=interval_rows(result),

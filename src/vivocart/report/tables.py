@@ -149,3 +149,38 @@ def interval_rows(result: TrialResult) -> dict[str, Any]:
 def failure_rows(result: TrialResult) -> list[dict[str, Any]]:
     """Virtual patients of every arm who could not be integrated."""
     return [{"arm": arm.label, **row} for arm in result.arms for row in records(arm.failures)]
+
+
+def fit_rows(result: TrialResult) -> dict[str, Any] | None:
+    """What the fit behind the result informed, a row for each unknown, and how likely it finds each interval."""
+    fitted = result.fitted
+    if fitted is None:
+        return None
+    units = {
+        str(row["parameter_id"]): str(row["unit"]) for row in result.assumptions.to_dict(orient="records")
+    }
+    rows = [
+        {
+            "name": row["parameter"] if row["part"] == "typical" else f"spread of {row['parameter']}",
+            "unit": units.get(str(row["parameter"]), "1") if row["part"] == "typical" else "1",
+            "before": row["prior_median"],
+            "center": row["center"],
+            "median": row["median"],
+            "low": row["q05"],
+            "high": row["q95"],
+            "contraction": row["contraction"],
+            "kind": row["kind"],
+        }
+        for row in fitted.informed.to_dict(orient="records")
+    ]
+    left = fitted.n_unknowns - len(rows)
+    sentence = (
+        f"{fitted.n_fitted} published observations of this study were fitted, by: {fitted.command}. Of {fitted.n_unknowns} "
+        f"unknowns they inform {len(rows)}; the other {left} keep what was set by hand or taken from other sources, and "
+        "widen the wide interval. Rows that were fitted agree because they were fitted: that is no test."
+    )
+    return {
+        "sentence": sentence,
+        "rows": rows,
+        "intervals": fitted.intervals.to_dict(orient="records"),
+    }

@@ -105,7 +105,7 @@ def answer(result: TrialResult, tables: Sequence[pd.DataFrame]) -> list[str]:
     by_dose = sorted(zip(result.arms, tables, strict=True), key=lambda pair: -_amount(pair[0]))
     said = [_arm_sentences(arm, table) for arm, table in by_dose]
     if any(row.is_predicted for row in result.comparison):
-        said.append(_against_source(result.comparison))
+        said.append(_against_source(result.comparison, is_fitted=result.fitted is not None))
     return [*said, _resting_on(result)]
 
 
@@ -172,7 +172,7 @@ def _resting_on(result: TrialResult) -> str:
     )
 
 
-def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
+def _against_source(rows: tuple[ComparisonRow, ...], *, is_fitted: bool) -> str:
     predicted = [row for row in rows if row.is_predicted]
     outside = [row for row in predicted if not row.is_inside]
     inside = len(predicted) - len(outside)
@@ -184,4 +184,9 @@ def _against_source(rows: tuple[ComparisonRow, ...]) -> str:
     )
     named = "; ".join(f"{in_print(row.label)} ({row.arm})" for row in outside)
     outside_words = f"; outside: {named}" if outside else ""
-    return f"{text}{outside_words}. Constants were set with these observations in view, so this is no independent test."
+    made = (
+        "were fitted to most of these observations, or set with them"
+        if is_fitted
+        else "were set with these observations"
+    )
+    return f"{text}{outside_words}. Constants {made} in view, so this is no independent test."

@@ -25,6 +25,7 @@ from vivocart.endpoints.sledai import items_at_visits, sledai_score, sledai_tabl
 from vivocart.endpoints.table import EndpointColumns, endpoint_columns
 from vivocart.model.load import Model
 from vivocart.patients.criteria import EntryCriteria
+from vivocart.patients.draws import PopulationDraws
 from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.endpoint_table import ArmEndpoints, EndpointTable, endpoint_file, read_endpoint_file
 from vivocart.scenarios.in_order import in_order
@@ -75,6 +76,12 @@ class Setting:
     threads: int | None
     on_message: Callable[[str], None] | None
     taper: Taper | None = None
+    center: PopulationDraws | None = (
+        None  # one population, whose values the patients have; the model's if none
+    )
+    drawn: PopulationDraws | None = (
+        None  # populations that cohorts of unsure typical values are of; the prior if none
+    )
 
     def simulate(
         self,
@@ -134,8 +141,22 @@ class Setting:
     ) -> VirtualPopulation:
         """Virtual patients ``first`` to ``first + count - 1`` of the trial's seed.
 
-        With ``typical_draw`` (count,) those who share a number share uncertain typical values.
+        With ``typical_draw`` (count,) those who share a number share uncertain typical values: those of that population
+        of ``drawn``, or of the prior.
         """
+        draws, draw = self.center, np.zeros(count, dtype=np.int64)
+        if typical_draw is not None:
+            draws, draw = self.drawn, typical_draw
+        if draws is not None and len(draws):
+            return VirtualPopulation.sample(
+                self.model,
+                n_patients=count,
+                seed=self.seed,
+                criteria=self.criteria,
+                first=first,
+                draws=draws,
+                draw=draw,
+            )
         return VirtualPopulation.sample(
             self.model,
             n_patients=count,

@@ -1,8 +1,8 @@
 """Published observations beside cohorts of the study's very size.
 
 Twice: once with the parameters as they stand, so that cohorts differ by their patients only; and once where every cohort
-draws its own typical values from their uncertainty and its own interval from the scenarios, so that what nobody knows
-widens what is predicted.
+draws its own typical values and its own interval, from a posterior or from their stated uncertainty, so that what nobody
+knows widens what is predicted.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def uncertain_cohorts(
     sizes = cohort_widths(setting, study)
     width = sum(sizes.values())
     draws = np.arange(n_cohorts)
-    intervals = _intervals(study, setting.seed, n_cohorts)
+    intervals = _intervals(setting, study, n_cohorts)
     patients = setting.patients(0, n_cohorts * width, typical_draw=np.repeat(draws, width))
     results: dict[str, pd.DataFrame] = {}
     start = 0
@@ -171,12 +171,14 @@ def _cohort_column(
     return np.concatenate(blocks, axis=1)
 
 
-def _intervals(study: Study, seed: int, n_cohorts: int) -> np.ndarray:
-    """Interval of each cohort: every scenario equally often in the long run; 0 where the study fixes its own."""
+def _intervals(setting: Setting, study: Study, n_cohorts: int) -> np.ndarray:
+    """Interval of each cohort: that of its population, or every scenario equally often; 0 where the study fixes its own."""
     scenarios = study.interval_scenarios_days
     if not scenarios:
         return np.zeros(n_cohorts)
-    draws = uniforms(seed, "scenario/interval_days", 0, n_cohorts)[:, 0]
+    if setting.drawn is not None and "interval_days" in setting.drawn.scenario:
+        return setting.drawn.scenario["interval_days"]
+    draws = uniforms(setting.seed, "scenario/interval_days", 0, n_cohorts)[:, 0]
     return np.asarray(scenarios)[(draws * len(scenarios)).astype(int)]
 
 

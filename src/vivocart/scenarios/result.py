@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from vivocart.scenarios.endpoint_table import EndpointTable
+    from vivocart.scenarios.fitted import FittedPopulation
     from vivocart.therapies.regimen import Regimen
     from vivocart.trials.protocol import Study
 
@@ -144,7 +145,10 @@ class TrialResult:
     assumptions
         A row for each parameter of the model: ``parameter_id, kind, value, unit, note, weight, weight_endpoint``, where
         ``weight`` says how much the headline endpoints move when the parameter moves within its uncertainty and
-        ``weight_endpoint`` which moves most; ``attrs["weight_meaning"]`` says in one sentence how it was computed.
+        ``weight_endpoint`` which moves most; ``attrs["weight_meaning"]`` says in one sentence how it was computed. The
+        kind of a parameter that a fit informed is ``fitted``.
+    fitted
+        The posterior that patients and cohorts are of; none where every value is hand-set.
     """
 
     study: Study
@@ -160,3 +164,4 @@ class TrialResult:
     provenance: Provenance
     command: str = ""
     notes: tuple[str, ...] = field(default=())
+    fitted: FittedPopulation | None = None

@@ -43,8 +43,22 @@ def summary(result: TrialResult) -> dict[str, Any]:
         "intervals": records(result.intervals),
         "parameter_kinds": kinds(result.assumptions),
         "evidence_coverage": coverage_of(result),
+        "fit": _fit(result),
         "heaviest_assumptions": heaviest(result.assumptions, 10),
         "notes": list(result.notes),
+    }
+
+
+def _fit(result: TrialResult) -> dict[str, Any] | None:
+    """The posterior behind the result: its command, what it informed, how likely it finds each interval."""
+    if result.fitted is None:
+        return None
+    return {
+        "command": result.fitted.command,
+        "n_observations": result.fitted.n_fitted,
+        "n_unknowns": result.fitted.n_unknowns,
+        "informed": records(result.fitted.informed),
+        "intervals": records(result.fitted.intervals),
     }
 
 
@@ -58,17 +72,18 @@ def endpoint_table(endpoints: pd.DataFrame) -> pd.DataFrame:
 
 
 def kinds(assumptions: pd.DataFrame) -> dict[str, int]:
-    """Number of parameters that are measured, estimated, assumed and scenario."""
+    """Number of parameters that are measured, estimated, fitted, assumed and scenario; fitted only where some are."""
     counted = collections.Counter(str(kind) for kind in assumptions["kind"])
-    return {kind: counted[kind] for kind in ("measured", "estimated", "assumed", "scenario")}
+    named = ("measured", "estimated", "fitted", "assumed", "scenario")
+    return {kind: counted[kind] for kind in named if kind != "fitted" or counted[kind]}
 
 
 def heaviest(assumptions: pd.DataFrame, n: int) -> list[dict[str, Any]]:
-    """The ``n`` assumed or scenario parameters that move the headline endpoints most, heaviest first."""
+    """The ``n`` assumed, fitted or scenario parameters that move the headline endpoints most, heaviest first."""
     chosen = [
         row
         for row in records(assumptions)
-        if row["kind"] in {"assumed", "scenario"} and not math.isnan(row["weight"])
+        if row["kind"] in {"assumed", "fitted", "scenario"} and not math.isnan(row["weight"])
     ]
     return sorted(chosen, key=lambda row: (-row["weight"], row["parameter_id"]))[:n]
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from vivocart.calibration.observations import Observation, observations
+from vivocart.calibration.posterior import Posterior
 from vivocart.endpoints.readings import read
 from vivocart.endpoints.table import endpoints, quantiles
 from vivocart.evidence.citations import cite
@@ -25,6 +26,7 @@ from vivocart.scenarios import weights
 from vivocart.scenarios.arms import CHUNK, Arm, Setting, run_arms, visit_items
 from vivocart.scenarios.cohorts import compare_with_published, n_compared
 from vivocart.scenarios.endpoint_table import ENDPOINTS_FILE
+from vivocart.scenarios.fitted import HAND_SET, FittedPopulation, fitted_population, with_fitted
 from vivocart.scenarios.result import ArmResult, ExamplePatient, Reference, TrialResult
 from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study, load_study, study_ids
@@ -56,6 +58,7 @@ def run_trial(
     n_patients: int | None = None,
     seed: int = 1,
     interval_days: float | None = None,
+    posterior: Posterior | None = None,
     threads: int | None = None,
     folder: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -72,6 +75,9 @@ def run_trial(
         scenarios, the cohorts of the comparison and the weights of the parameters are as large for any number.
     interval_days
         Interval between infusions where the study did not publish it; its default scenario if left out.
+    posterior
+        A fitted population of your own; the shipped one of the study if left out, and the values of the model where there
+        is none.
     folder
         Where the endpoints of the patients are written as they come; a temporary folder, which goes with the result, if
         left out.
@@ -90,6 +96,8 @@ def run_trial(
     if count < 1:
         raise InputError(f"{count}", where="n_patients", mend="give a whole number, 1 or more")
     model = load_model()
+    interval = known.default_interval_days if interval_days is None else interval_days
+    fitted, reason = fitted_population(known, model, interval_days=interval, posterior=posterior)
     setting = Setting(
         model=model,
         seed=seed,
@@ -101,8 +109,9 @@ def run_trial(
         observations=tuple(_published(known)),
         threads=threads,
         on_message=on_message,
+        center=fitted.center if fitted else None,
+        drawn=fitted.cohorts(_UNCERTAIN_COHORTS) if fitted else None,
     )
-    interval = known.default_interval_days if interval_days is None else interval_days
     progress = _Progress(total=_work(model, known, count), report=on_progress)
     arms, seen = _arms(setting, known, known.regimens(interval_days), count, folder, progress)
     shown = arms[-1]  # studies list their arms by rising dose
@@ -116,14 +125,18 @@ def run_trial(
         comparison=compare_with_published(
             setting, known, arms, seen, n_cohorts=_UNCERTAIN_COHORTS, tick=progress.tick
         ),
-        assumptions=weights.parameter_weights(
-            setting, shown.regimen, n_patients=min(count, _WEIGHT_PATIENTS), tick=progress.tick
+        assumptions=with_fitted(
+            weights.parameter_weights(
+                setting, shown.regimen, n_patients=min(count, _WEIGHT_PATIENTS), tick=progress.tick
+            ),
+            fitted,
         ),
         example_patient=_example(setting, shown),
         references=_references(known, model, setting.observations, arms),
-        provenance=_provenance(known, model, arms, count, seed, interval),
+        provenance=_provenance(known, model, arms, count, seed, interval, fitted),
         command=_command(known, count, seed, interval),
-        notes=_notes(known, arms),
+        notes=_notes(known, arms, reason),
+        fitted=fitted,
     )
 
 
@@ -229,11 +242,17 @@ def _references(
 
 
 def _provenance(
-    study: Study, model: Model, arms: Sequence[ArmResult], n_patients: int, seed: int, interval: float | None
+    study: Study,
+    model: Model,
+    arms: Sequence[ArmResult],
+    n_patients: int,
+    seed: int,
+    interval: float | None,
+    fitted: FittedPopulation | None,
 ) -> Provenance:
     return Provenance(
         model_hash=model.hash,
-        parameter_set="hand-set, as shipped",
+        parameter_set=fitted.parameter_set if fitted else HAND_SET,
         seed=seed,
         asked={
             "command": _command(study, n_patients, seed, interval),
@@ -254,6 +273,7 @@ def _command(study: Study, n_patients: int, seed: int, interval: float | None) -
     return f"vivocart trial {name} --patients {n_patients} --seed {seed}{asked}"
 
 
-def _notes(study: Study, arms: Sequence[ArmResult]) -> tuple[str, ...]:
+def _notes(study: Study, arms: Sequence[ArmResult], reason: str) -> tuple[str, ...]:
     assumed = [sentence for arm in arms for sentence in arm.regimen.assumed]
-    return tuple(dict.fromkeys([*study.disclaimers, *study.assumptions, *assumed]))
+    said = [reason] if reason else []
+    return tuple(dict.fromkeys([*study.disclaimers, *said, *study.assumptions, *assumed]))
