@@ -36,10 +36,13 @@ def test_covariates_items_and_what_products_set_are_covered_too():
     support = shipped_support()
     assert support.coverage("item").total == 24
     assert support.coverage("covariate").ids["checked"] == ("disease_duration",)
-    set_by_products = {
-        f"{product.id} {name}" for product in load_products().values() for name in product.parameters
-    }
-    assert set(support.coverage("product").ids["assumption"]) == set_by_products
+    covered = support.coverage("product").ids
+    assumed, read = set[str](), set[str]()
+    for product in load_products().values():
+        for name in product.parameters:
+            (read if name in product.quantities else assumed).add(f"{product.id} {name}")
+    assert set(covered["assumption"]) == assumed
+    assert set(covered["place given, text not held"]) == read != set()
 
 
 def test_the_letter_is_a_secondary_source_only():
