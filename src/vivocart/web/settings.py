@@ -24,6 +24,7 @@ class Limits:
     arms: int = 4
     explore_patients: int = 10_000
     explore_patient_arms: int = 20_000  # patients times arms of one answer; more is a job
+    quick_patients: int = 2_500  # up to so many patients times arms an answer counts as quick
     population_patients: int = 100_000
     heat_map_cells: int = 144
     heat_map_patients: int = 2_000

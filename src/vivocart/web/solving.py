@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections import OrderedDict
@@ -28,6 +29,7 @@ class Solver:
         self.workers = workers or _processors()
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="solve")
         self._slots = asyncio.Semaphore(self.workers)
+        self._large = asyncio.Semaphore(max(1, self.workers - 1))  # one processor is left to the sliders
         self._busy = 0
         self._waiting = 0
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
@@ -39,7 +41,12 @@ class Solver:
         return self._waiting
 
     async def answer(
-        self, key: str, compute: Callable[[int], bytes], is_gone: Callable[[], Awaitable[bool]]
+        self,
+        key: str,
+        compute: Callable[[int], bytes],
+        is_gone: Callable[[], Awaitable[bool]],
+        *,
+        is_large: bool = False,
     ) -> tuple[bytes, float]:
         """The bytes that ``compute(threads)`` makes and the milliseconds it took; kept under ``key``.
 
@@ -62,7 +69,7 @@ class Solver:
         future: asyncio.Future[tuple[bytes, float]] = asyncio.get_running_loop().create_future()
         self._under_way[key] = future
         try:
-            found = await self.run(compute, is_gone)
+            found = await self.run(compute, is_gone, is_large=is_large)
         except BaseException as error:
             gone = RefusedError(499, "gone", "the caller left before the work began")
             future.set_exception(error if isinstance(error, Exception) else gone)
@@ -76,13 +83,26 @@ class Solver:
             del self._under_way[key]
 
     async def run(
-        self, compute: Callable[[int], Result], is_gone: Callable[[], Awaitable[bool]] | None = None
+        self,
+        compute: Callable[[int], Result],
+        is_gone: Callable[[], Awaitable[bool]] | None = None,
+        *,
+        is_large: bool = False,
     ) -> tuple[Result, float]:
-        """What ``compute(threads)`` returns and the milliseconds it took, once a processor is free."""
+        """What ``compute(threads)`` returns and the milliseconds it took, once a processor is free.
+
+        A large one waits for other large ones, so that they never hold every processor.
+        """
         if self._waiting >= LIMITS.waiting_solves:
             raise RefusedError(
                 503, "busy", f"{self._waiting} requests wait already", mend="ask again shortly", retry_after=1
             )
+        async with self._large if is_large else contextlib.nullcontext():
+            return await self._run(compute, is_gone)
+
+    async def _run(
+        self, compute: Callable[[int], Result], is_gone: Callable[[], Awaitable[bool]] | None
+    ) -> tuple[Result, float]:
         self._waiting += 1
         try:
             await self._slots.acquire()

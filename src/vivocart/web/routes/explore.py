@@ -13,6 +13,7 @@ from vivocart.web.answers import explore_data, patient_data, to_json
 from vivocart.web.asked import asked_for
 from vivocart.web.catalog import catalog_data
 from vivocart.web.requests import ExploreRequest, PatientRequest
+from vivocart.web.settings import LIMITS
 from vivocart.web.state import state_of
 
 router = APIRouter(prefix="/api/v1", tags=["explorer"])
@@ -68,7 +69,8 @@ async def explored(request: Request, body: ExploreRequest) -> tuple[bytes, float
         return to_json(explore_data(answer, server_ms=1000 * (time.perf_counter() - begun)))
 
     key = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-    return await state.solver.answer(key, compute, request.is_disconnected)
+    is_large = body.n_patients * len(body.arms) > LIMITS.quick_patients
+    return await state.solver.answer(key, compute, request.is_disconnected, is_large=is_large)
 
 
 @router.post("/patient")
