@@ -240,3 +240,18 @@ def test_a_measurement_that_the_model_cannot_explain_is_named(theophylline):
     problem = state_problem(parse_nonmem(text, name="my.csv"), theophylline, words)
     with pytest.raises(InputError, match=r"my.csv, row 2, column DV: the model says 0.*combined"):
         fit_individuals(problem)
+
+
+def test_slopes_are_those_of_the_likelihood(both):
+    """Typical values, spreads, a correlation and the error, against differences of the likelihood itself."""
+    from vivocart.calibration.individuals.fit import gradient, log_posterior
+
+    problem, fit = both
+    vector = fit.vector + 0.05
+    slopes = gradient(problem, fit.draws, vector)
+    for place in range(len(vector)):
+        step = 1e-4 * (np.arange(len(vector)) == place)
+        expected = log_posterior(problem, fit.draws, vector + step) - log_posterior(
+            problem, fit.draws, vector - step
+        )
+        assert slopes[place] == pytest.approx(expected / 2e-4, rel=1e-4, abs=1e-4)

@@ -153,27 +153,44 @@ def log_posterior(problem: Problem, draws: Draws, vector: np.ndarray) -> float:
 
 
 def gradient(problem: Problem, draws: Draws, vector: np.ndarray) -> np.ndarray:
-    """Derivatives of :func:`log_posterior`; parts of the density that a number does not touch are not computed again."""
+    """Derivatives of :func:`log_posterior`."""
+    return _height_and_slopes(problem, draws, vector)[1]
+
+
+def _height_and_slopes(problem: Problem, draws: Draws, vector: np.ndarray) -> tuple[float, np.ndarray]:
+    """The log-posterior and its derivatives, by Fisher's identity: the mean slope of the complete data over the draws.
+
+    What the population's numbers do to centers and covariance is taken by difference; so is what they do to the density of
+    the measurements, for those few that touch it.
+    """
     layout = problem.layout
     values = layout.values(vector)
+    varying = list(layout.varying)
     data_part = measurement_densities(problem, draws, values)
-    patient_part = patient_densities(problem, draws, values)
+    weighed = weigh(problem, data_part, patient_densities(problem, draws, values))
+    height = float(weighed.log_likelihood.sum()) + log_prior(problem, vector)
+    away = draws.position - values.center[:, varying]
+    inverse = np.linalg.inv(values.covariance)
+    pull = np.einsum("kn,knd->nd", weighed.weights, away) @ inverse
+    scatter = np.einsum("kn,kni,knj->ij", weighed.weights, away, away)
+    bend = 0.5 * (inverse @ scatter @ inverse - problem.n_subjects * inverse)
+    lengths = np.diff([*problem.measured.starts, data_part.shape[1]])
+    shares = np.repeat(weighed.weights, lengths, axis=1)
     shared = {layout.parameters[place].id for place in layout.shared}
     slopes = np.empty(len(vector))
     for place, name in enumerate(layout.names):
         kind, _, of = name.partition(":")
-        touches_data = kind in ("additive", "proportional") or of.split("~")[0] in shared
-        heights = []
-        for sign in (1.0, -1.0):
-            aside = vector.copy()
-            aside[place] += sign * _STEP
-            there = layout.values(aside)
-            seen = measurement_densities(problem, draws, there) if touches_data else data_part
-            drawn = patient_part if touches_data else patient_densities(problem, draws, there)
-            height = float(weigh(problem, seen, drawn).log_likelihood.sum())
-            heights.append(height + log_prior(problem, aside))
-        slopes[place] = (heights[0] - heights[1]) / (2.0 * _STEP)
-    return slopes
+        sides = [vector + sign * _STEP * (np.arange(len(vector)) == place) for sign in (1.0, -1.0)]
+        there = [layout.values(side) for side in sides]
+        risen = np.sum(pull * (there[0].center - there[1].center)[:, varying])
+        risen += np.sum(bend * (there[0].covariance - there[1].covariance))
+        risen += log_prior(problem, sides[0]) - log_prior(problem, sides[1])
+        if kind in ("additive", "proportional") or of.split("~")[0] in shared:
+            seen = [measurement_densities(problem, draws, side) for side in there]
+            with np.errstate(invalid="ignore"):
+                risen += np.sum(np.where(shares > 0, shares * (seen[0] - seen[1]), 0.0))
+        slopes[place] = risen / (2.0 * _STEP)
+    return height, slopes
 
 
 def _climb(problem: Problem, draws: Draws, vector: np.ndarray) -> np.ndarray:
@@ -188,10 +205,15 @@ def _climb(problem: Problem, draws: Draws, vector: np.ndarray) -> np.ndarray:
         if entry is not None and entry.distribution == "normal":
             reach[place] = max(entry.spread, 0.2 * abs(entry.start), 1e-6)
     low, high = np.maximum(vector - reach, layout.lower), np.minimum(vector + reach, layout.upper)
+
+    def fall(scaled: np.ndarray) -> tuple[float, np.ndarray]:
+        height, slopes = _height_and_slopes(problem, draws, scaled * reach)
+        return -height, -slopes * reach
+
     found = minimize(
-        lambda scaled: -log_posterior(problem, draws, scaled * reach),
+        fall,
         vector / reach,
-        jac=lambda scaled: -gradient(problem, draws, scaled * reach) * reach,
+        jac=True,
         method="L-BFGS-B",
         bounds=list(zip(low / reach, high / reach, strict=True)),
         options={"maxiter": 60, "ftol": 1e-10, "gtol": 1e-5},
