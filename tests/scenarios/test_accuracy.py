@@ -32,7 +32,7 @@ def _errors(strict: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
         missed = (np.isnan(wanted) != np.isnan(found)) | (np.isinf(wanted) != np.isinf(found))
         error = float(np.quantile(np.abs(wanted[both] - found[both]), 0.95)) if both.any() else 0.0
         spread = float(wanted[both].std()) if both.any() else 0.0
-        rows[name] = (error, error / spread if spread > 0 else 0.0, float(missed.mean()))
+        rows[name] = (error, error / spread if spread > 1e-12 else 0.0, float(missed.mean()))
     return pd.DataFrame.from_dict(rows, orient="index", columns=["error", "in_sd", "missed"])
 
 
