@@ -216,3 +216,10 @@ def test_sources_that_do_not_exist_are_refused(model: Model):
 def test_observation_type_is_the_shipped_one(model: Model, tmp_path: Path):
     (plan,) = plans(tmp_path, model, f"S,a,3,b_cells_nadir,1/uL,median,1,,,,{REGIMEN},,,")
     assert isinstance(plan.observations[0], Observation)
+
+
+def test_the_example_of_the_documentation_is_judged_whole(model: Model):
+    path = Path(__file__).resolve().parents[2] / "docs" / "examples" / "observations" / "my_study.csv"
+    result = judge(own_plans(model, read_own_observations(path, model)), model, n_cohorts=10)
+    assert [row.reason for row in result.rows] == [""] * 12
+    assert {row.statistic for row in result.rows} >= {"quantile", "sd", "median_time", "count", "fraction"}

@@ -338,7 +338,7 @@ def _cohorts(
     """A measure in cohorts of the observation's size, shape (n_cohorts, n)."""
     sizes = {arm.id: arm.n_patients for arm in run.plan.arms}
     only = next(iter(sizes))
-    wanted = {only: observation.n} if len(sizes) == 1 else dict(arms_of(observation, sizes))
+    wanted = {only: observation.n} if len(sizes) == 1 else _counted(observation, sizes)
     blocks = [tables[arm][name].reshape(run.n_cohorts, -1)[:, :count] for arm, count in wanted.items()]
     return np.concatenate(blocks, axis=1)
 
@@ -393,3 +393,16 @@ def validate_studies(
         on_progress=on_progress,
         on_message=on_message,
     )
+
+
+def _counted(observation: Observation, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Patients of each arm whom a row counts; fewer than all of all arms are taken from them in proportion."""
+    total = sum(sizes.values())
+    if observation.arm != "all" or not 1 < observation.n < total:
+        return dict(arms_of(observation, sizes))
+    shares = {arm: observation.n * size / total for arm, size in sizes.items()}
+    counts = {arm: int(share) for arm, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda arm: counts[arm] - shares[arm])
+    for arm in by_remainder[: observation.n - sum(counts.values())]:
+        counts[arm] += 1
+    return {arm: count for arm, count in counts.items() if count}
