@@ -93,6 +93,7 @@ def rank_replicates(
     quantities: Quantities,
     settings: SmcSettings | None = None,
     n_draws: int = 31,
+    first: int = 0,
     threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Ranks:
@@ -108,12 +109,14 @@ def rank_replicates(
         Of each small fit; 64 particles and few rounds if left out. Its seed is not used.
     n_draws
         Draws among which the truth is ranked, evenly through the particles so that they are nearly independent.
+    first
+        Number of the first replicate: one run of twenty is two of ten, the second with ``first=10``.
     """
     small = settings or SmcSettings(n_particles=64, sweeps=3, last_sweeps=8)
     found: list[list[int]] = []
     names: tuple[str, ...] = ()
     redrawn = 0
-    for replicate in range(n_replicates):
+    for replicate in range(first, first + n_replicates):
         own = (
             seed * 1_000_003 + replicate
         )  # seeds of replicates never meet for seeds below a million replicates
@@ -135,7 +138,7 @@ def rank_replicates(
             ]
         )
         if on_progress is not None:
-            on_progress(replicate + 1, n_replicates)
+            on_progress(replicate + 1 - first, n_replicates)
     return Ranks(
         names=names, ranks=np.array(found), n_draws=min(n_draws, small.n_particles), n_redrawn=redrawn
     )
