@@ -43,7 +43,17 @@ def served(folder: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = "from vivocart.cli.main import main; main()"
-    command = [sys.executable, "-c", words, "serve", "--port", str(port), "--no-open", "--work-folder", folder]
+    command = [
+        sys.executable,
+        "-c",
+        words,
+        "serve",
+        "--port",
+        str(port),
+        "--no-open",
+        "--work-folder",
+        folder,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -106,7 +116,11 @@ def machine() -> dict[str, Any]:
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return {"cpu": model or platform.processor(), "cores": os.cpu_count(), "load": [round(x, 2) for x in os.getloadavg()]}
+    return {
+        "cpu": model or platform.processor(),
+        "cores": os.cpu_count(),
+        "load": [round(x, 2) for x in os.getloadavg()],
+    }
 
 
 def measured(turns: int, pause_ms: int, arms: int) -> dict[str, Any]:
@@ -141,9 +155,13 @@ def measured(turns: int, pause_ms: int, arms: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--turns", type=int, default=100)
-    parser.add_argument("--pause-ms", type=int, default=60, help="between movements; 400 lets Plotly redraw each time")
+    parser.add_argument(
+        "--pause-ms", type=int, default=60, help="between movements; 400 lets Plotly redraw each time"
+    )
     parser.add_argument("--arms", type=int, default=1, choices=(1, 2))
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
@@ -152,7 +170,9 @@ def main() -> None:
         parts = result[name]
         print(f"{name:22} p50 {parts['p50']:7.1f}   p95 {parts['p95']:7.1f}   max {parts['max']:7.1f}")
     is_met = result["slider_to_charts_ms"]["p95"] <= GOAL_MS
-    print(f"{result['turns']} turns, {result['patients']} patients, {result['arms']} regimens, {result['machine']}")
+    print(
+        f"{result['turns']} turns, {result['patients']} patients, {result['arms']} regimens, {result['machine']}"
+    )
     print(f"goal of {GOAL_MS:.0f} ms at the 95th percentile: {'met' if is_met else 'missed'}")
     if asked.out:
         asked.out.parent.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,8 @@ FOUR = (
 
 
 class Shot(NamedTuple):
+    """One picture: where, how large, what has to be there before it is taken, and what is done first."""
+
     name: str
     path: str
     size: tuple[int, int]
@@ -76,7 +78,9 @@ SHOTS = (
     Shot("explorer-trail", "/#a=HN2301,4,3,3", DESKTOP, CURVES, act=_trail),
     Shot("explorer-items", "/#t=items", DESKTOP, "#panel-items table", act=_to_views),
     Shot("explorer-heat", "/#a=HN2301,4,3,3&t=heat", DESKTOP, CURVES, act=_heat),
-    Shot("explorer-patient", "/#a=HN2301,4,3,3&i=6&t=patient", DESKTOP, "#panel-patient table", act=_to_views),
+    Shot(
+        "explorer-patient", "/#a=HN2301,4,3,3&i=6&t=patient", DESKTOP, "#panel-patient table", act=_to_views
+    ),
     Shot("explorer-support", "/#a=HN2301,4,3,3&t=support", DESKTOP, "#panel-support table", act=_to_views),
     Shot("evidence", "/evidence?q=car+t", DESKTOP, ".hits li"),
     Shot("evidence-phone", "/evidence?q=car+t", PHONE, ".hits li"),
@@ -94,7 +98,17 @@ def served(folder: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = "from vivocart.cli.main import main; main()"
-    command = [sys.executable, "-c", words, "serve", "--port", str(port), "--no-open", "--work-folder", folder]
+    command = [
+        sys.executable,
+        "-c",
+        words,
+        "serve",
+        "--port",
+        str(port),
+        "--no-open",
+        "--work-folder",
+        folder,
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -111,6 +125,7 @@ def served(folder: str) -> Iterator[str]:
 
 
 def taken(browser: Any, address: str, shot: Shot) -> bytes:
+    """The picture as the browser makes it, a PNG."""
     is_phone = shot.size == PHONE
     context = browser.new_context(
         viewport={"width": shot.size[0], "height": shot.size[1]},
@@ -135,11 +150,14 @@ def small(picture: bytes) -> bytes:
     """The picture with the palette of its 256 most useful colors."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     out = io.BytesIO()
-    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        out, "PNG", optimize=True
+    )
     return out.getvalue()
 
 
 def main() -> None:
+    """Take the pictures named on the command line, or all."""
     wanted = set(sys.argv[1:])
     chromium = os.environ.get("VIVOCART_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
     IMAGES.mkdir(exist_ok=True)
@@ -152,7 +170,7 @@ def main() -> None:
             if len(picture) > MOST_BYTES:
                 raise SystemExit(f"{shot.name}: {len(picture)} bytes are more than {MOST_BYTES}")
             (IMAGES / f"{shot.name}.png").write_bytes(picture)
-            print(f"{shot.name:22} {len(picture) / 1000:6.0f} kB")
+            sys.stdout.write(f"{shot.name:22} {len(picture) / 1000:6.0f} kB\n")
         browser.close()
 
 

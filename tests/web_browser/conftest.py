@@ -17,13 +17,60 @@ from typing import Any
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need the package playwright")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="the browser tests need the package playwright"
+)
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
 WAIT_MS = 20_000
+_ROW = {
+    "study": "HN2301",
+    "arm": "all",
+    "measure": "car_percent_peak",
+    "label": "Highest <CAR+> share",
+    "unit": "%",
+    "statistic": "maximum",
+    "observed": "60 % (largest of 5)",
+    "observed_value": 60.0,
+    "observed_lower": None,
+    "observed_upper": None,
+    "predicted": "58 (42 to 75)",
+    "predicted_median": 58.0,
+    "low90": 42.0,
+    "high90": 75.0,
+    "is_inside": True,
+    "record_id": "wang2025",
+    "citation": "Wang 2025",
+    "note": "a note",
+    "trust": "secondary",
+    "status": "in view",
+}
+CREDIBILITY = {
+    "state": "done",
+    "table": [_ROW, _ROW | {"status": "held out", "is_inside": False, "observed_value": 90.0}],
+    "note": "No test.",
+    "model_hash": "a" * 64,
+    "status_words": {
+        "in view": "in view when the constants were set by hand",
+        "held out": "left out of the fit",
+    },
+    "coverage": [
+        {
+            "status": "in view",
+            "level": 0.9,
+            "n": 1,
+            "n_inside": 1,
+            "low": 1,
+            "high": 1,
+            "share": 1.0,
+            "is_plausible": True,
+        }
+    ],
+}
+"""The real table takes minutes of a machine; its page is the same."""
 WORDS = "from vivocart.cli.main import main; main()"
 
 
@@ -57,9 +104,9 @@ class Server:
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 raise RuntimeError((self.process.stderr.read() if self.process.stderr else b"").decode())
-            with contextlib.suppress(OSError):
-                with urllib.request.urlopen(f"{self.address}/api/v1/health", timeout=5):
-                    return self
+            health = f"{self.address}/api/v1/health"
+            with contextlib.suppress(OSError), urllib.request.urlopen(health, timeout=5):
+                return self
             time.sleep(0.1)
         raise RuntimeError("the server did not start within a minute")
 
@@ -99,17 +146,23 @@ def open_page(browser: Any, server: Server) -> Generator[Callable[..., Any]]:
     faults: list[str] = []
 
     def opened(path: str = "/", *, width: int = 1440, height: int = 900, at: str = "", **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True, **options)
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, accept_downloads=True, **options
+        )
         contexts.append(context)
+        context.route("**/api/v1/credibility", lambda route: route.fulfill(json=CREDIBILITY))
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
         address = at or server.address
         page.wait_for_function = functools.partial(_until, page)
         page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on(
+            "console",
+            lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None,
+        )
         page.on("request", lambda asked: faults.append(asked.url) if not _own(asked.url, address) else None)
         page.goto(f"{address}{path}")
-        if path.split("#")[0].split("?")[0] == "/":
+        if path.startswith(("/#", "/?")) or path == "/":
             page.wait_for_selector("#chart-cytokines .scatterlayer .trace")
         return page
 
@@ -151,7 +204,9 @@ def answered() -> Callable[..., Any]:
     """Does something on a page and gives the answer of the server to the request that follows."""
 
     def wait(page: Any, action: Callable[[], Any], path: str = "/api/v1/explore") -> Any:
-        with page.expect_response(lambda found: path in found.url and found.request.method == "POST") as caught:
+        with page.expect_response(
+            lambda found: path in found.url and found.request.method == "POST"
+        ) as caught:
             action()
         response = caught.value
         assert response.ok, response.text()

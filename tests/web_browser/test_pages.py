@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+FAILED = {"state": "failed", "error": {"message": "out of memory", "mend": "ask for less"}}
 Open = Callable[..., Any]
 
 
@@ -40,19 +41,32 @@ def test_an_unknown_record_is_told(open_page: Open, server: Any):
     assert answer.status == 404
 
 
-def test_credibility_shows_table_and_figure(open_page: Open, server: Any):
-    row = {
-        "study": "HN2301", "arm": "all", "measure": "car_percent_peak", "label": "Highest <CAR+> share", "unit": "%", "statistic": "maximum",
-        "observed": "60 % (largest of 5)", "observed_value": 60.0, "observed_lower": None, "observed_upper": None, "predicted": "58 (42 to 75)",
-        "predicted_median": 58.0, "low90": 42.0, "high90": 75.0, "low90_uncertain": 17.0, "high90_uncertain": 84.0, "is_inside": True,
-        "is_inside_uncertain": True, "record_id": "wang2025", "citation": "Wang 2025", "note": "", "trust": "secondary", "kind": "seen",
-    }  # fmt: skip
-    table = [row, row | {"kind": "held out", "is_inside": False, "observed_value": 90.0}]
-    page = open_page("/evidence")
-    page.route("**/api/v1/credibility", lambda route: route.fulfill(body=json.dumps({"state": "done", "table": table, "note": "", "model_hash": "a" * 64}), content_type="application/json"))
-    page.goto(f"{server.address}/credibility")
+def test_credibility_shows_table_and_figure(open_page: Open):
+    page = open_page("/credibility")
     page.wait_for_selector(".summary-cards")
-    assert [heading.inner_text() for heading in page.locator("section h2").all()] == ["Never shown to the model", "Set or fitted with these in view"]
+    titles = [heading.inner_text() for heading in page.locator("section h2").all()]
+    assert titles == ["Held out of the fit", "In view when constants were set by hand"]
+    assert "set by hand" in page.locator("section").last.inner_text()
+    page.wait_for_selector(".range-plot .point")
     assert page.locator(".range-plot .point").count() == 2
     assert page.locator(".verdict.outside").count() == 1
     assert page.locator("a[href='/evidence/records/wang2025']").count() == 2
+    assert "<CAR+>" in page.locator("tbody th").nth(2).inner_text()
+
+
+def test_credibility_that_is_still_computed_says_so(open_page: Open, server: Any):
+    page = open_page("/evidence")
+    page.route(
+        "**/api/v1/credibility",
+        lambda route: route.fulfill(json={"state": "running", "job": "0" * 16, "table": []}),
+    )
+    page.route(
+        "**/api/v1/jobs/*/events",
+        lambda route: route.fulfill(
+            body=f"event: status\ndata: {json.dumps(FAILED)}\n\n",
+            content_type="text/event-stream",
+        ),
+    )
+    page.goto(f"{server.address}/credibility")
+    page.wait_for_selector(".problem")
+    assert page.locator(".problem").inner_text() == "out of memory; ask for less"

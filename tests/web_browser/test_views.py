@@ -64,11 +64,15 @@ def test_from_a_published_mark_to_its_record(open_page: Open):
 def test_heat_map_becomes_a_regimen(open_page: Open, answered: Answered):
     page = open_page("/#a=HN2301,4,2,3&n=20&d=28&t=heat")
     page.get_by_role("button", name="Compute the map").click()
-    page.wait_for_selector("table.map")
+    page.wait_for_selector("table.map", timeout=120_000)
     assert page.locator("table.map tbody td.cell").count() == 64
     options = page.get_by_label("Endpoint", exact=True).locator("option")
     assert options.count() > 5
-    body = json.loads(answered(page, page.get_by_role("button", name=re.compile(r"^2 mg every 7 days")).click).request.post_data)
+    body = json.loads(
+        answered(
+            page, page.get_by_role("button", name=re.compile(r"^2 mg every 7 days")).click
+        ).request.post_data
+    )
     assert (body["arms"][0]["dose"], body["arms"][0]["interval_days"]) == (2, 7)
 
 
@@ -80,7 +84,7 @@ def test_ten_thousand_patients_survive_a_reload(open_page: Open):
     page.wait_for_selector(".jobs li")
     page.reload()
     show = page.get_by_role("button", name="Show in the charts").first
-    show.wait_for(timeout=40_000)
+    show.wait_for(timeout=90_000)
     show.click()
     page.wait_for_function("document.querySelector('#run-line').textContent.startsWith('10 000 virtual')")
     page.get_by_role("button", name="Back to live").click()

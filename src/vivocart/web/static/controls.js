@@ -141,6 +141,8 @@ function fillPopulation(catalog, state, changed) {
   bind("days", (field) => { state.days = Number(field.value); });
   bind("n-patients", (field) => { state.patients = Number(field.value); });
   bind("seed", (field) => { state.seed = Math.min(2147483647, Math.max(0, Math.round(Number(field.value) || 0))); });
+  at("population").append(...catalog.populations.map((entry) => h("option", { value: entry.id, text: entry.label, title: entry.note })));
+  bind("population", (field) => { state.population = field.value; });
   bind("tocilizumab", (field) => { state.tocilizumab = field.checked; });
 }
 
@@ -149,6 +151,8 @@ function showPopulation(catalog, state) {
   at("patient-type").title = catalog.patient_types.find((type) => type.id === state.patientType)?.note || "";
   choose(at("days"), state.days, `${state.days} days`);
   choose(at("n-patients"), state.patients, number(state.patients, 5));
+  choose(at("population"), state.population, `draws of ${state.population}`);
+  at("population").title = catalog.populations.find((entry) => entry.id === state.population)?.note || "";
   at("seed").value = state.seed;
   at("tocilizumab").checked = state.tocilizumab;
 }

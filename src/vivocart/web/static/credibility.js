@@ -4,14 +4,14 @@ import { ask } from "./api.js";
 import { at, cssValue, h } from "./dom.js";
 import { palette } from "./charts.js";
 import { follow } from "./jobs.js";
-import { number, unitText } from "./numbers.js";
+import { percent, unitText } from "./numbers.js";
 import { escapeText } from "./traces.js";
 import { createTrail, recordLink } from "./trail.js";
 
 /* global Plotly */
 
 const trail = createTrail(at("trail"));
-const GROUPS = [["held out", "Never shown to the model", "Predictions of observations that were kept back: the only rows that can speak for validity."], ["seen", "Set or fitted with these in view", "Agreement here is no test: these were in view when constants were set."]];
+const TITLES = { new: "Brought by the user", "held out": "Held out of the fit", fitted: "Fitted", "in view": "In view when constants were set by hand" };
 
 read();
 document.addEventListener("serverback", read);
@@ -43,31 +43,45 @@ function wait(id) {
 
 function show(answer) {
   shown = answer;
-  const groups = GROUPS.map(([kind, title, about]) => ({ kind, title, about, rows: answer.table.filter((row) => row.kind === kind) })).filter((group) => group.rows.length);
-  const box = at("credibility");
-  box.replaceChildren(
-    h("div", { class: "summary-cards" }, groups.map((group) => card(group))),
+  const groups = Object.keys(TITLES).map((status) => ({
+    status, title: TITLES[status], about: answer.status_words?.[status] || answer.table.find((row) => row.status === status)?.status_words || "", rows: answer.table.filter((row) => row.status === status),
+  })).filter((group) => group.rows.length);
+  at("credibility").replaceChildren(
+    h("div", { class: "summary-cards" }, groups.map(card)),
     answer.note ? h("p", { class: "quiet", text: answer.note }) : "",
-    ...groups.map((group) => section(group)),
-    h("p", { class: "quiet small" }, "Model ", h("code", { text: String(answer.model_hash || "").slice(0, 12) })));
+    coverage(answer.coverage || []),
+    ...groups.map(section),
+    h("p", { class: "quiet small" }, "Model ", h("code", { text: String(answer.model_hash || "").slice(0, 12) }), answer.command ? ["; the same table by ", h("code", { text: answer.command })] : ""));
   for (const group of groups) { figure(group); }
 }
 
-function judged(rows) { return rows.filter((row) => row.is_inside === true || row.is_inside === false); }
+const judged = (rows) => rows.filter((row) => row.is_inside === true || row.is_inside === false);
 
 function card({ title, rows }) {
   const told = judged(rows);
-  return h("div", {}, h("b", { text: `${told.filter((row) => row.is_inside).length} of ${told.length}` }), h("span", { text: `inside the predicted 90 %: ${title[0].toLowerCase()}${title.slice(1)}` }), rows.length > told.length && h("span", { class: "quiet", text: `; ${rows.length - told.length} more the model does not predict` }));
+  return h("div", {}, h("b", { text: `${told.filter((row) => row.is_inside).length} of ${told.length}` }), h("span", { text: `inside the predicted 90 %. ${title}` }), rows.length > told.length && h("span", { class: "quiet", text: `; ${rows.length - told.length} more the model does not predict` }));
 }
 
-function section({ kind, title, about, rows }) {
+/** How often intervals held what was published, beside how often they should. */
+function coverage(rows) {
+  if (!rows.length) { return ""; }
+  return h("div", { class: "scroll" }, h("table", { class: "narrow" },
+    h("caption", { text: "How often predicted intervals held what was published. Observations of one study depend on each other, so this is a description, not a test." }),
+    h("thead", {}, h("tr", {}, ["Observations", "Interval", "Held", "Share", "Expected by chance"].map((text) => h("th", { scope: "col", text })))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, h("th", { scope: "row", text: TITLES[row.status] || row.status }), h("td", { text: percent(row.level) }), h("td", { text: `${row.n_inside} of ${row.n}` }), h("td", { text: percent(row.share) }),
+      h("td", {}, `${row.low} to ${row.high} `, h("span", { class: "quiet", text: row.is_plausible ? "" : "(outside)" })))))));
+}
+
+const idOf = (status) => `figure-${status.replaceAll(" ", "-")}`;
+
+function section({ status, title, about, rows }) {
   const studies = [...new Set(rows.map((row) => row.study))];
   return h("section", { "aria-label": title },
-    h("h2", { text: title }), h("p", { class: "quiet", text: about }),
-    h("div", { class: "range-plot", id: `figure-${kind.replace(" ", "-")}`, role: "img", "aria-label": `${title}: observed value of each observation on the scale of its predicted 90 % interval; the same numbers stand in the table` }),
+    h("h2", { text: title }), h("p", { class: "quiet", text: about ? `${about[0].toUpperCase()}${about.slice(1)}.` : "" }),
+    h("div", { class: "range-plot", id: idOf(status), role: "img", "aria-label": `${title}: observed value of each observation on the scale of its predicted 90 % interval; the same numbers stand in the table` }),
     h("div", { class: "scroll" }, h("table", { class: "cards" },
-      h("thead", {}, h("tr", {}, ["Observation", "Observed", "Predicted, middle 90 % of cohorts", "With uncertain parameters", "Verdict", "Source"].map((text) => h("th", { scope: "col", text })))),
-      studies.map((study) => h("tbody", {}, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 6, text: study })), rows.filter((row) => row.study === study).map(line))))));
+      h("thead", {}, h("tr", {}, ["Observation", "Observed", "Predicted, middle 90 % of cohorts", "Verdict", "Source"].map((text) => h("th", { scope: "col", text })))),
+      studies.map((study) => h("tbody", {}, h("tr", { class: "group" }, h("th", { scope: "rowgroup", colspan: 5, text: study })), rows.filter((row) => row.study === study).map(line))))));
 }
 
 const armName = (arm) => arm.replaceAll("_", " ");
@@ -77,20 +91,18 @@ function line(row) {
   const verdict = row.is_inside === true ? h("span", { class: "verdict inside", text: "inside" })
     : row.is_inside === false ? h("span", { class: "verdict outside", text: "outside" }) : h("span", { class: "quiet", text: "not predicted" });
   const isPredicted = row.is_inside === true || row.is_inside === false;
-  const wide = isPredicted && typeof row.low90_uncertain === "number" ? `${number(row.low90_uncertain, 2)} to ${number(row.high90_uncertain, 2)}` : "–";
   return h("tr", {},
     h("th", { scope: "row" }, row.label, row.arm && row.arm !== "all" && h("span", { class: "quiet", text: `, ${armName(row.arm)}` }), row.note && h("details", { class: "note" }, h("summary", { text: "note" }), h("p", { class: "quiet small", text: row.note }))),
     h("td", { "data-label": "observed", text: row.observed }),
     h("td", { "data-label": "predicted" }, isPredicted ? h("button", { type: "button", class: "number", onclick: () => trail.open({ numbers: [row.measure], title: row.label, reading: { label: row.arm === "all" ? row.study : `${row.study}, ${row.arm}`, text: row.predicted, unit: row.unit } }), text: `${row.predicted} ${unit}`.trim() }) : h("span", { class: "quiet", text: row.predicted })),
-    h("td", { class: "quiet", "data-label": "with uncertain parameters", text: wide }),
     h("td", {}, verdict), h("td", {}, row.record_id ? recordLink(row.record_id, row.citation) : ""));
 }
 
 const SYMBOLS = { upper_bound: "triangle-left", lower_bound: "triangle-right" };
 
 /** Observed values on the scale of their predicted intervals: 0 the median, -1 and 1 the ends of the middle 90 %. */
-function figure({ kind, rows }) {
-  const place = at(`figure-${kind.replace(" ", "-")}`);
+function figure({ status, rows }) {
+  const place = at(idOf(status));
   const drawn = rows.map((row) => ({ ...row, seen: row.observed_value ?? (row.observed_lower !== null && row.observed_upper !== null ? (row.observed_lower + row.observed_upper) / 2 : null) }))
     .filter((row) => [row.seen, row.predicted_median, row.low90, row.high90].every((value) => typeof value === "number" && Number.isFinite(value)) && row.high90 > row.low90);
   if (!drawn.length || typeof Plotly === "undefined") { place.hidden = true; return; }

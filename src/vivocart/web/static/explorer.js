@@ -36,6 +36,16 @@ const explorer = {
   showResult: (result, words) => showResult(result, words),
   /** Set regimens from outside the controls. */
   setArms: (arms) => { explorer.state.arms.splice(0, Infinity, ...arms); explorer.showControls(); changed(false); },
+  /** Draw patients from the populations of a finished calibration. */
+  setPopulation: (id, label) => {
+    if (!explorer.catalog.populations.some((entry) => entry.id === id)) {
+      explorer.catalog.populations.push({ id, label, note: label });
+      at("population").append(h("option", { value: id, text: label }));
+    }
+    explorer.state.population = id;
+    explorer.showControls();
+    changed(false);
+  },
   chooseView: (id, focus) => explorer.choose(id, focus),
   remember: () => remember(),
 };
@@ -165,20 +175,21 @@ let spoken = 0;
 /** The answer in words: on the screen at once, spoken once the sliders rest. */
 function sentences(result) {
   const box = at("sentences");
-  const lines = [...(result.words ? [{ words: result.words, note: true }] : []), ...result.arms.map((arm, index) => ({ label: arm.label, words: arm.sentence, index }))];
+  const lines = [...(result.words ? [{ words: result.words, note: true }] : []), ...result.arms.map((arm, index) => ({ label: arm.label, words: arm.sentence, more: arm.sentence_more || "", index }))];
   if (box.children.length !== lines.length || box.querySelector(".problem, .waiting")) {
     box.replaceChildren(...lines.map((line) => (line.note
       ? h("p", { class: "stored" }, h("span"), " ", h("button", { type: "button", class: "link", onclick: () => { asking.shown = ""; changed(false); }, text: "Back to live" }))
-      : h("p", { class: "sentence", css: { "--c": `var(--arm-${line.index + 1})` } }, h("span", { class: "swatch", "aria-hidden": "true", text: "ABCD"[line.index] }), h("span", {}, h("b"), h("span"))))));
+      : h("p", { class: "sentence", css: { "--c": `var(--arm-${line.index + 1})` } }, h("span", { class: "swatch", "aria-hidden": "true", text: "ABCD"[line.index] }), h("span", {}, h("b"), h("span"), h("span", { class: "more-words" }))))));
   }
   lines.forEach((line, place) => {
     const paragraph = box.children[place];
     if (line.note) { setText(paragraph.firstChild, line.words); return; }
     setText(paragraph.querySelector("b"), line.words.startsWith(line.label) ? "" : `${line.label}: `);
-    setText(paragraph.lastChild.lastChild, line.words);
+    setText(paragraph.lastChild.children[1], line.words);
+    setText(paragraph.lastChild.lastChild, line.more ? ` ${line.more}` : "");
   });
   clearTimeout(spoken);
-  spoken = setTimeout(() => setText(at("spoken"), result.arms.map((arm) => `${arm.label}: ${arm.sentence}`).join(" ")), SPOKEN_MS);
+  spoken = setTimeout(() => setText(at("spoken"), result.arms.map((arm) => `${arm.label}: ${arm.sentence} ${arm.sentence_more || ""}`).join(" ")), SPOKEN_MS);
 }
 
 let rememberTimer = 0;

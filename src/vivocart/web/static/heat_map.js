@@ -34,7 +34,7 @@ export function heatMap(panel, explorer) {
     const [low, high] = product.dose_limits || product.dose_range;
     const doses = [...new Set(FACTORS.map((factor) => Number((product.dose_default * factor).toPrecision(3))).filter((value) => value >= low && value <= high))];
     const { state } = explorer;
-    const body = { kind: "heatmap", product: arm.product, infusions: arm.infusions, doses, intervals: INTERVALS, patient_type: state.patientType, n_patients: Math.min(state.patients, 200), days: Math.min(state.days, 180), seed: state.seed };
+    const body = { kind: "heatmap", product: arm.product, infusions: arm.infusions, doses, intervals: INTERVALS, patient_type: state.patientType, n_patients: Math.min(state.patients, 200), days: Math.min(state.days, 180), seed: state.seed, tocilizumab: state.tocilizumab, population: state.population };
     run.disabled = true;
     progress.hidden = false;
     try {

@@ -43,7 +43,8 @@ export function jobsPanel(panel, explorer) {
   const status = h("span", { role: "status", class: "quiet" });
   const list = h("ul", { class: "jobs" });
   const run = h("button", { type: "button", class: "primary", onclick: () => large(), text: "Run these regimens" });
-  panel.replaceChildren(h("div", { class: "view-tools" }, run, h("label", { class: "field inline" }, "in ", size, " patients"), status), list);
+  const fit = h("button", { type: "button", title: "Fit typical values to the published observations of HN2301; minutes, in the background", onclick: () => calibrate(), text: "Calibrate to HN2301" });
+  panel.replaceChildren(h("div", { class: "view-tools" }, run, h("label", { class: "field inline" }, "in ", size, " patients"), fit, status), list);
   const rows = new Map();
 
   const large = async () => {
@@ -52,6 +53,11 @@ export function jobsPanel(panel, explorer) {
       const body = exploreBody(explorer.state, explorer.catalog);
       await startJob({ kind: "population", explore: { ...body, n_patients: Number(size.value) } });
     } catch (error) { status.textContent = error.message; }
+  };
+
+  const calibrate = async () => {
+    status.textContent = "";
+    try { await startJob({ kind: "calibration", study: "hn2301", seed: explorer.state.seed }); } catch (error) { status.textContent = error.message; }
   };
 
   const show = (job) => {
@@ -97,7 +103,8 @@ function jobRow(id, explorer, status) {
     explorer.showResult({ ...result, request: row.job.request?.explore ?? row.job.request }, `Result of a job: ${row.job.label}.`);
     scrollTo({ top: 0 });
   }), text: "Show in the charts" });
-  const row = { element: h("li", {}, title, " ", state, progress, cancel, open), job: null, show: null };
+  const use = h("button", { type: "button", hidden: true, onclick: () => { explorer.setPopulation(id, row.job.label); scrollTo({ top: 0 }); }, text: "Draw patients from it" });
+  const row = { element: h("li", {}, title, " ", state, progress, cancel, open, use), job: null, show: null };
   row.show = (job) => {
     row.job = { ...row.job, ...job };
     const isDone = DONE.has(job.state);
@@ -107,6 +114,7 @@ function jobRow(id, explorer, status) {
     progress.value = job.progress || 0;
     progress.hidden = isDone;
     cancel.hidden = isDone;
+    use.hidden = !(job.state === "done" && row.job.kind === "calibration");
     open.hidden = !(job.state === "done" && row.job.kind === "population");
   };
   return row;

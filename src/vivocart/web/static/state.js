@@ -7,7 +7,7 @@ export const MAX_ARMS = 4;
 /**
  * @typedef {{product: string, dose: number, infusions: number, interval_days: number}|{regimen: string}} Arm a regimen may be written in words
  * @typedef {{arms: Arm[], patientType: string, days: number, patients: number, seed: number,
- *   tocilizumab: boolean, window: string, bands: string[], marks: boolean, flipped: string[], tab: string, patient: number, patientArm: number}} State
+ *   tocilizumab: boolean, population: string, window: string, bands: string[], marks: boolean, flipped: string[], tab: string, patient: number, patientArm: number}} State
  */
 
 /** The state a first visit shows: the first product at its usual dose beside ex vivo CAR-T. */
@@ -21,6 +21,7 @@ export function initialState(catalog) {
     patients: 500,
     seed: 1,
     tocilizumab: true,
+    population: catalog.defaults.population,
     window: "own",
     bands: ["50", "90"],
     marks: true,
@@ -48,6 +49,7 @@ export function encode(state) {
     : `a=${[arm.product, arm.dose, arm.infusions, arm.interval_days].map(encodeURIComponent).join(",")}`));
   parts.push(`p=${encodeURIComponent(state.patientType)}`, `d=${state.days}`, `n=${state.patients}`, `s=${state.seed}`);
   if (!state.tocilizumab) { parts.push("z=0"); }
+  if (state.population !== "shipped") { parts.push(`v=${encodeURIComponent(state.population)}`); }
   if (state.window !== "own") { parts.push(`w=${state.window}`); }
   if (state.bands.join() !== "50,90") { parts.push(`b=${state.bands.join(".")}`); }
   if (!state.marks) { parts.push("m=0"); }
@@ -71,6 +73,7 @@ export function decode(hash, catalog) {
   state.seed = whole(query.get("s"), state.seed, 0, 2147483647);
   state.window = /^(own|all|\d+(\.\d+)?|\d+(\.\d+)?-\d+(\.\d+)?)$/.test(query.get("w") || "") ? query.get("w") : state.window;
   if (query.has("b")) { state.bands = query.get("b").split(".").filter((band) => band === "50" || band === "90"); }
+  if (/^[\w-]{1,64}$/.test(query.get("v") || "")) { state.population = query.get("v"); }
   state.tocilizumab = query.get("z") !== "0";
   state.marks = query.get("m") !== "0";
   if (query.get("l")) { state.flipped = query.get("l").split("."); }
@@ -111,5 +114,5 @@ export function labelOf(arm, catalog) {
 export function exploreBody(state, catalog) {
   const labels = state.arms.map((arm) => labelOf(arm, catalog));
   const arms = state.arms.map((arm, index) => ({ ...arm, label: labels.indexOf(labels[index]) === index ? labels[index] : `${labels[index]} (${"ABCD"[index]})` }));
-  return { arms, patient_type: state.patientType, days: state.days, n_patients: state.patients, seed: state.seed, tocilizumab: state.tocilizumab };
+  return { arms, patient_type: state.patientType, days: state.days, n_patients: state.patients, seed: state.seed, tocilizumab: state.tocilizumab, population: state.population };
 }
