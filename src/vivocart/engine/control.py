@@ -69,7 +69,10 @@ def _soon(time: float) -> float:
 
 
 def _apply_actions(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
-    """Boluses and changes of infusion rates that are due; says whether there were any."""
+    """Boluses and changes of infusion rates that are due; says whether there were any.
+
+    After the start of a dose the step that suited after the start before is the one to try.
+    """
     last = get_whole(m.of_offsets, v[_PATIENT, lane] + 1)
     a = v[_ACTION, lane]
     now = _soon(w[m.time, lane])
@@ -77,7 +80,10 @@ def _apply_actions(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
         target, value = get_whole(m.of_action_target, a), get_real(m.of_action_value, a)
         if get_whole(m.of_action_bolus, a):
             w[m.y + target, lane] += value
+            w[m.learning, lane] = 1.0
         else:
+            if value > w[m.rates + target, lane]:
+                w[m.learning, lane] = 1.0
             w[m.rates + target, lane] = value
         a += 1
     acted = a > v[_ACTION, lane]
@@ -100,6 +106,7 @@ def _find_ahead(m: Record, w: Reals, v: Wholes, lane: int) -> None:
 
 def _restart(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
     """After a boundary or crossing: actions due, truth anew, next boundary; says whether a condition turned."""
+    w[m.learning, lane] = 0.0
     acted = _apply_actions(m, w, v, lane)
     stops = False
     if acted and m.n_modes + m.n_conditions > 0:
@@ -108,7 +115,9 @@ def _restart(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
         if stops:
             _take_amounts(m, w, v[_PATIENT, lane], lane)
     _find_ahead(m, w, v, lane)
-    w[m.free, lane] = min(w[m.free, lane], 0.1 * (w[m.ahead, lane] - w[m.time, lane]))
+    known = w[m.learning, lane] != 0.0 and w[m.first, lane] > 0.0
+    limit = w[m.first, lane] if known else 0.1 * (w[m.ahead, lane] - w[m.time, lane])
+    w[m.free, lane] = min(w[m.free, lane], limit)
     w[m.rejected, lane] = 0.0
     return stops
 
@@ -172,6 +181,7 @@ def _load(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> bool:
     v[_ACTION, lane] = get_whole(m.of_offsets, q) if fresh else get_whole(m.of_next_action, q)
     w[m.free, lane] = -1.0 if fresh else get_real(m.of_step, q)
     w[m.rejected, lane] = 0.0
+    w[m.first, lane] = 0.0
     return fresh
 
 

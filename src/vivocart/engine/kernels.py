@@ -354,6 +354,11 @@ class _Writer:
         following = code.choose(code.compare("olt", following, longest), following, longest)
         limited = code.choose(code.compare("olt", factor, code.number(0.9)), factor, code.number(0.9))
         code.store("%w", at.free, code.choose(stands, following, code.mul(h, limited)))
+        # the first step after the start of a dose whose error says something is worth remembering for the next start
+        telling = code.logic("and", stands, code.compare("olt", factor, code.number(_GROW)))
+        learns = code.logic("and", telling, code.compare("une", code.load("%w", at.learning), zero))
+        code.store("%w", at.first, code.choose(learns, code.mul(h, factor), code.load("%w", at.first)))
+        code.store("%w", at.learning, code.choose(learns, zero, code.load("%w", at.learning)))
         code.store("%w", at.accepted, code.choose(stands, one, zero))
         code.store("%w", at.rejected, code.choose(stands, zero, one))
 

@@ -58,6 +58,8 @@ class Layout(NamedTuple):
     due: int  # next output time
     low: int  # fraction of the step before a crossing
     high: int  # and after it
+    first: int  # step that suited after the last start of a dose; 0 if not known
+    learning: int  # 1 from a start on until it is known
     rows: int
 
 
@@ -101,6 +103,8 @@ def lay_out(sizes: dict[str, int]) -> Layout:
         "due": 1,
         "low": 1,
         "high": 1,
+        "first": 1,
+        "learning": 1,
     }
     row, places = 0, {}
     for name, length in lengths.items():
