@@ -185,3 +185,29 @@ def test_no_number_that_is_none_comes_in(client: httpx.Client):
     body = '{"arms":[{"product":"HN2301","dose":NaN}]}'
     headers = {"content-type": "application/json"}
     assert client.post("/api/v1/explore", content=body, headers=headers).status_code == 422
+
+
+def test_patients_come_from_the_population_that_is_named(client: httpx.Client):
+    catalog = client.get("/api/v1/catalog").json()
+    populations = {entry["id"]: entry for entry in catalog["populations"]}
+    default = catalog["defaults"]["population"]
+    assert {"shipped", "prior"} <= set(populations) and default in populations
+    assert ask(client).json()["population"] == default
+    width = {
+        name: next(
+            row["q95"] - row["q05"]
+            for row in ask(client, population=name, n_patients=200).json()["arms"][0]["endpoints"]
+            if row["id"] == "b_cell_depletion_days"
+        )
+        for name in ("shipped", "prior")
+    }
+    assert width["prior"] > width["shipped"]
+    assert ask(client, population="nobody").status_code == 404
+    assert ask(client, population="0" * 16).status_code == 404
+
+
+def test_the_values_of_a_fit_stand_beside_the_parameters(client: httpx.Client):
+    fitted = [row for row in client.get("/api/v1/parameters").json() if row["fitted"]]
+    is_shipped = any(entry["is_fitted"] for entry in client.get("/api/v1/catalog").json()["populations"])
+    assert bool(fitted) is is_shipped
+    assert all(row["fitted"]["q05"] <= row["fitted"]["median"] <= row["fitted"]["q95"] for row in fitted)

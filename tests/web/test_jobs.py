@@ -219,3 +219,13 @@ def test_a_result_that_was_removed_is_told(queue: JobQueue, tmp_path: Path, wait
         queue.result(job_id)
     with pytest.raises(UnknownNameError):
         queue.job("0" * 16)
+
+
+def test_a_calibration_becomes_a_population(client: httpx.Client, wait: Wait):
+    body = {"kind": "calibration", "study": "hn2301", "n_particles": 20, "sweeps": 1}
+    begun = client.post("/api/v1/jobs", json=body).json()
+    assert _ended(client, begun["id"], wait)["state"] == "done"
+    result = client.get(f"/api/v1/jobs/{begun['id']}/result").json()
+    assert result["predicted"] and "not validated" in result["note"]
+    explore = {"arms": [ARM], "n_patients": 20, "population": result["population"]}
+    assert client.post("/api/v1/explore", json=explore).json()["population"] == begun["id"]

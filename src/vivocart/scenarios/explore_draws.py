@@ -49,14 +49,18 @@ def population_choices() -> tuple[PopulationChoice, ...]:
     return own + tuple(
         PopulationChoice(
             id=name,
-            label=f"fitted to {posterior.provenance.asked.get('studies', name)}"
-            if isinstance(posterior.provenance.asked.get("studies"), str)
-            else f"fitted to published summaries ({name})",
-            note=f"Fitted, not validated: {len(posterior.fitted_ids)} published summaries; made by {posterior.command}.",
+            label=f"fitted to published summaries of {name.upper()}",
+            note=f"Fitted to {len(posterior.fitted_ids)} published summaries, not validated: bands hold what patients "
+            f"differ in and what the fit left unknown. Made by {posterior.command}.",
             is_fitted=True,
         )
         for name, posterior in fitted_posteriors().items()
     )
+
+
+def default_population() -> str:
+    """The first shipped fit that belongs to this model; the model's own typical values where there is none."""
+    return next(iter(fitted_posteriors()), SHIPPED)
 
 
 @functools.cache

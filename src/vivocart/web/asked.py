@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.scenarios.explore import Arm, Asked
-from vivocart.scenarios.explore_draws import population_draws
+from vivocart.scenarios.explore_draws import SHIPPED, default_population, population_draws
 from vivocart.scenarios.explorer import explorer_settings
 from vivocart.therapies.product import Product, load_products
 from vivocart.therapies.regimen import Regimen
@@ -43,6 +43,7 @@ def asked_for(
     InputError
         If a regimen cannot be given, or ends after the horizon.
     """
+    population = request.population or default_population()
     if patients is None:
         explorer_settings().patient_type(request.patient_type)
     return Asked(
@@ -53,8 +54,8 @@ def asked_for(
         seed=request.seed,
         tocilizumab=request.tocilizumab,
         patients=patients,
-        draws=None if patients is not None else population_draws(request.population, file=posterior),
-        population=request.population,
+        draws=None if patients is not None else population_draws(population, file=posterior),
+        population=population if patients is None else SHIPPED,
     )
 
 

@@ -13,7 +13,7 @@ from vivocart.model.load import load_model
 from vivocart.report.record_page import DISCLAIMER
 from vivocart.report.spelling import in_print, unit_words
 from vivocart.scenarios.explore import REFERENCE_STUDY, shown_endpoints
-from vivocart.scenarios.explore_draws import population_choices
+from vivocart.scenarios.explore_draws import default_population, population_choices
 from vivocart.scenarios.explorer import explored_products, explorer_settings, knobs_of
 from vivocart.therapies.product import Product
 from vivocart.trials.protocol import load_study, study_ids
@@ -76,7 +76,7 @@ def catalog_data() -> dict[str, Any]:
             "n_patients": 500,
             "seed": 1,
             "tocilizumab": True,
-            "population": "shipped",
+            "population": default_population(),
         },
     }
 

@@ -79,7 +79,7 @@ def _population(request: PopulationJob, uploads: Uploads, folder: Path, tell: Te
         wanted.arms,
         n_patients=wanted.n_patients,
         patients=patients,
-        posterior=job_posterior(folder.parent, wanted.population),
+        posterior=job_posterior(folder.parent, wanted.population or ""),
     )
     if patients is not None:
         return explore_data(explore(asked))
@@ -97,7 +97,7 @@ def _heat_map(request: HeatMapJob, uploads: Uploads, folder: Path, tell: Teller)
         [first],
         n_patients=request.n_patients,
         patients=_own_patients(request, uploads),
-        posterior=job_posterior(folder.parent, request.population),
+        posterior=job_posterior(folder.parent, request.population or ""),
     )
     result = heat_map(
         asked,

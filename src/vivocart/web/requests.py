@@ -69,10 +69,10 @@ class PatientsRequest(Body):
     )
     days: Days = Field(default=180.0, description="Horizon, in days after the first infusion.")
     seed: Seed = 1
-    population: Annotated[str, Field(pattern=_POPULATION)] = Field(
-        default="shipped",
-        description="Typical values `shipped`, uncertain as in the `prior`, of a shipped posterior by name, or of a "
-        "calibration job by its id.",
+    population: Annotated[str, Field(pattern=_POPULATION)] | None = Field(
+        default=None,
+        description="Where typical values come from: `shipped`, `prior` (within their stated uncertainty), a shipped "
+        "posterior by name, a calibration job by its id; the shipped fit unless given.",
     )
     tocilizumab: bool = Field(
         default=True, description="Whether the reference study's rule gives tocilizumab at CRS grade 2."

@@ -41,7 +41,7 @@ class ServerState:
 
     def posterior(self, request: PatientsRequest) -> Path | None:
         """The posterior of the calibration job that a request names as its population, if it names one."""
-        return job_posterior(self.settings.work_folder / "jobs", request.population)
+        return job_posterior(self.settings.work_folder / "jobs", request.population or "")
 
     def start(self) -> None:
         """Begin with what the work folder holds, and warm up in the background."""
@@ -80,6 +80,7 @@ def warm_up_calls() -> list[tuple[str, Callable[[], Any]]]:
 
 def _warm_product(product_id: str) -> None:
     from vivocart.scenarios.explore import Arm, Asked, explore
+    from vivocart.scenarios.explore_draws import default_population, population_draws
     from vivocart.scenarios.explorer import explorer_settings, knobs_of
     from vivocart.therapies.product import find_product
     from vivocart.therapies.regimen import Regimen
@@ -96,6 +97,8 @@ def _warm_product(product_id: str) -> None:
                 n_patients=500,
                 seed=1,
                 tocilizumab=tocilizumab,
+                draws=population_draws(default_population()),
+                population=default_population(),
             )
         )
 
