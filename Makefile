@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= results/hn2301
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench docs posterior validate wheel clean
+.PHONY: help run test test-long lint bench docs screenshots posterior validate wheel clean
 
 help:  ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ docs: $(VENV)/.run  ## write the reference pages and the README's numbers from t
 	@$(BIN)/python docs/make_reference.py
 	@$(BIN)/python docs/make_results.py
 	@$(BIN)/python docs/make_own_data.py
+
+screenshots: $(VENV)/.test  ## pictures of every page of the explorer, by a Chromium that is there
+	@$(BIN)/python docs/make_screenshots.py
 
 posterior: $(VENV)/.run  ## fit the shipped posterior of HN2301 anew (some minutes)
 	@$(BIN)/vivocart calibrate hn2301 --out src/vivocart/calibration/posteriors/hn2301.nc
