@@ -30,6 +30,7 @@ from vivocart.ground.errors import SimulationError
 from vivocart.ground.streams import uniforms
 
 _ESS_SHARE = 0.5  # of the particles that a step of the temperature keeps effective
+_NEARLY = 0.85  # of the wanted number at a temperature of 1: a last small step would cost a round of moves and gain nothing
 _WANTED_ACCEPTANCE = 0.3
 _LEAST_STEP, _FIRST_STEP = 0.02, 0.5
 _MAXIMUM_STAGES = 60
@@ -178,12 +179,12 @@ def effective_number(log_weights: np.ndarray) -> float:
 
 
 def next_temperature(log_likelihood: np.ndarray, temperature: float, wanted: float) -> float:
-    """The highest temperature at which equally weighted particles still hold ``wanted`` effective ones, at most 1."""
+    """The highest temperature at which equally weighted particles hold ``wanted`` effective ones; 1 if that is near."""
 
     def effective(candidate: float) -> float:
         return effective_number(_weights(log_likelihood, candidate - temperature))
 
-    if effective(1.0) >= wanted:
+    if effective(1.0) >= _NEARLY * wanted:
         return 1.0
     low, high = temperature, 1.0
     for _ in range(60):
