@@ -266,7 +266,7 @@ def run_arms(
         _result(setting, arm, counts[place], tables[place], failures[place], n_patients=n_patients)
         for place, arm in enumerate(arms)
     ]
-    return results, {arm.label: pd.concat(frames) for arm, frames in zip(arms, seen, strict=True)}
+    return results, {arm.label: pd.concat(kept) for arm, kept in zip(arms, seen, strict=True) if kept}
 
 
 def visit_items(readings: Readings, visits_days: Sequence[float]) -> pd.DataFrame:
