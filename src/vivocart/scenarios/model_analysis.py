@@ -119,28 +119,13 @@ def run_model_analysis(
     say = on_message or (lambda _: None)
     checks = verification_checks(model, regimen, seed=seed, threads=threads, on_message=on_message)
     say("predicting every published statistic")
-    credibility = validate_studies(
-        draws=draws, n_cohorts=n_cohorts, seed=seed, threads=threads, on_progress=on_progress
-    )
+    shared: dict[str, Any] = {"seed": seed, "threads": threads, "on_progress": on_progress}
+    credibility = validate_studies(draws=draws, n_cohorts=n_cohorts, **shared)
     chosen, _ = draws_source(model, draws, n_draws=_POPULATIONS, seed=seed)
     source = chosen(plan)
     say("answering the question")
     answers, n_failed = _answers(model, plan, source, endpoint_ids, seed, threads)
     say("weighing what is assumed")
-    sensitivity = global_sensitivity(
-        model,
-        regimen,
-        endpoint_ids=endpoint_ids,
-        screen=_SCREEN,
-        n_base=_SAMPLES,
-        days=study.follow_up_days,
-        seed=seed,
-        threads=threads,
-        on_progress=on_progress,
-    )
-    weights = parameter_weights(
-        _setting(model, study, seed, threads), regimen, n_patients=_WEIGHT_PATIENTS, tick=lambda _: None
-    )
     command = f"vivocart report credibility {study.id.lower()} --seed {seed} --draws {draws}"
     return ModelAnalysis(
         study=study,
@@ -153,22 +138,41 @@ def run_model_analysis(
         n_failed=n_failed,
         checks=checks,
         credibility=credibility,
-        weights=weights,
-        sensitivity=sensitivity,
-        evidence={
-            str(state): count for state, count in shipped_support().coverage("parameter").counts.items()
-        },
+        weights=parameter_weights(
+            _setting(model, study, seed, threads), regimen, n_patients=_WEIGHT_PATIENTS, tick=lambda _: None
+        ),
+        sensitivity=global_sensitivity(
+            model,
+            regimen,
+            endpoint_ids=endpoint_ids,
+            screen=_SCREEN,
+            n_base=_SAMPLES,
+            days=study.follow_up_days,
+            **shared,
+        ),
+        evidence=_evidence(),
         n_model=_sizes(model),
         command=command,
-        provenance=Provenance(
-            model_hash=model.hash,
-            parameter_set=source.label,
-            seed=seed,
-            asked={"command": command, "study": study.id, "endpoints": list(endpoint_ids)},
-            record_ids=study.record_ids,
-            versions=current_versions(),
-        ),
+        provenance=_provenance(model, study, source.label, seed, command, endpoint_ids),
     )
+
+
+def _provenance(
+    model: Model, study: Study, label: str, seed: int, command: str, endpoint_ids: Sequence[str]
+) -> Provenance:
+    return Provenance(
+        model_hash=model.hash,
+        parameter_set=label,
+        seed=seed,
+        asked={"command": command, "study": study.id, "endpoints": list(endpoint_ids)},
+        record_ids=study.record_ids,
+        versions=current_versions(),
+    )
+
+
+def _evidence() -> dict[str, int]:
+    """Parameters by state of their evidence."""
+    return {str(state): count for state, count in shipped_support().coverage("parameter").counts.items()}
 
 
 def _sizes(model: Model) -> dict[str, int]:
