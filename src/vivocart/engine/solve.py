@@ -279,7 +279,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     # several blocks a thread, so that none waits long for another; one thread waits for nobody
     width = block or max(1, min(_BLOCK, n if workers == 1 else -(-n // (4 * workers))))
     most = max((trigger.max_count for trigger in triggers), default=0)
-    values = np.full((n, len(t), at.n_observables), np.nan)
+    values = np.empty((n, len(t), at.n_observables))
     status, steps = np.zeros(n, np.int64), np.zeros(n, np.int64)
     given_times = np.full((n, len(triggers), most), np.nan)
     failures: list[list[Failure]] = [[] for _ in range(-(-n // width))]
@@ -287,6 +287,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     def work(first: int) -> None:
         part = slice(first, min(n, first + width))
         own = part_of(given, first, part.stop)
+        values[part] = np.nan  # here, so that each thread is the first to touch the memory that it writes to
         batch = _at_start(compiled, p[part], t, own, start_time, values[part])
         if at.n_conditions:
             _call(driver(at.lanes).truth, compiled, batch)
