@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ LEVEL = 0.01  # a fault this improbable over all quantities together is called o
 TESTS = (
     "tests/calibration/test_smc.py",
     "tests/calibration/test_likelihood.py",
+    "tests/calibration/test_ranks.py",
     "tests/calibration/individuals",
     "tests/decisions/test_variance.py",
     "tests/scenarios/test_validation.py",
@@ -350,6 +352,17 @@ def _standalone(svg: str) -> str:
     return f"{opened[:place]}<style>{theme_css()} :root{{--font:sans-serif}}</style>{opened[place:]}\n"
 
 
+def _reflowed(text: str) -> str:
+    """Prose filled to the width of the other pages; headings, tables, lists and pictures as they are."""
+    paragraphs = [
+        part
+        if part.lstrip().startswith(("#", "|", "-", "!"))
+        else textwrap.fill(part, 125, break_on_hyphens=False)
+        for part in text.split("\n\n")
+    ]
+    return "\n\n".join(paragraphs) + "\n"
+
+
 def main() -> None:
     """Run all checks, or those that are asked for, and write page, figures and numbers."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -386,7 +399,7 @@ last section, and it can fail.
             0,
             "## Simulation-based calibration\n\nNo replicate was made of this model: run `make validate`.\n",
         )
-    (DOCS / "validation.md").write_text("\n".join([head, *sections]), encoding="utf-8")
+    (DOCS / "validation.md").write_text(_reflowed("\n".join([head, *sections])), encoding="utf-8")
     numbers = {"model_hash": load_model().hash} | {name: parts[name][1] for name in order if name in parts}
     (DOCS / "validation.json").write_text(
         json.dumps(numbers, indent=1, default=float) + "\n", encoding="utf-8"
