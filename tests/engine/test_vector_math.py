@@ -20,14 +20,19 @@ LANES = 4
 def functions():
     vector = f"<{LANES} x double>"
     text = vector_functions(LANES)
-    for name, inputs in (("exp", 1), ("log", 1), ("pow", 2)):
+    for name, function, inputs in (
+        ("exp", "vector_exp", 1),
+        ("log", "vector_log", 1),
+        ("pow", "vector_pow", 2),
+        ("quick", "forgiving_pow", 2),
+    ):
         loads = "\n".join(f"  %a{i} = load {vector}, ptr %p{i}, align 8" for i in range(inputs))
         arguments = ", ".join(f"{vector} %a{i}" for i in range(inputs))
         pointers = ", ".join(f"ptr %p{i}" for i in range(2))
         text += f"""
 define void @of_{name}({pointers}, ptr %out) {{
 {loads}
-  %r = call {vector} @vector_{name}({arguments})
+  %r = call {vector} @{function}({arguments})
   store {vector} %r, ptr %out, align 8
   ret void
 }}
@@ -36,7 +41,7 @@ define void @of_{name}({pointers}, ptr %out) {{
         text += f"declare {vector} @llvm.{name}.v{LANES}f64({', '.join([vector] * count)})\n"
     for symbol in LIBM.values():
         text += f"declare double @{SYMBOL_PREFIX}{symbol}({'double, double' if symbol == 'atan2' else 'double'})\n"
-    loaded = load_object(compile_object(text), ("of_exp", "of_log", "of_pow"))
+    loaded = load_object(compile_object(text), ("of_exp", "of_log", "of_pow", "of_quick"))
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)
 
     def make(address):
@@ -116,3 +121,24 @@ def test_pow_at_the_edges_is_that_of_the_mathematics_library(functions):
     with np.errstate(all="ignore"):
         expected = np.power(x, y)
     np.testing.assert_allclose(functions[2](x, y)[ordinary], expected[ordinary], rtol=4e-16)
+
+
+def test_the_quick_pow_of_the_solver_is_good_to_a_few_units_of_the_exponent(functions):
+    generator = np.random.default_rng(6)
+    x, y = np.exp(generator.uniform(-30, 30, 4000)), generator.uniform(-20, 20, 4000)
+    exact = functions[2](x, y)
+    normal = (exact > 1e-300) & (exact < 1e300)
+    off = np.abs(functions[3](x, y) / exact - 1.0)[normal]
+    assert np.all(off < 4.5e-16 * (1.0 + np.abs(y * np.log(x))[normal]))
+    small = np.abs(y * np.log(x)) < 10
+    assert np.abs(functions[3](x, y) / exact - 1.0)[small].max() < 3e-15
+
+
+def test_the_quick_pow_at_the_edges(functions):
+    x = np.array(
+        [-2.0, -2.0, -2.0, -2.0, -1e-9, -1e-9, 0.0, 0.0, 0.0, 1.0, 3.0, np.nan, 2.0, -3.0, 1e200, 1e-200]
+    )
+    y = np.array([3.0, 2.0, -1.0, 0.5, 1.7, -0.5, 2.5, -1.5, 0.0, 7.3, 0.0, 1.5, np.nan, 0.0, 2.0, 3.0])
+    inf, nan = np.inf, np.nan
+    expected = [-8.0, 4.0, -0.5, 0.0, 0.0, inf, 0.0, inf, 1.0, 1.0, 1.0, nan, nan, 1.0, inf, 0.0]
+    np.testing.assert_allclose(functions[3](x, y), expected, rtol=1e-15, atol=1e-300)
