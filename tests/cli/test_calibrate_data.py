@@ -76,7 +76,7 @@ def test_the_page_stands_alone_and_says_its_figures_in_words(written):
     page = _Page()
     page.feed(text)
     assert page.outside == []
-    assert len(page.images) == 1 + 4 + 12
+    assert len(page.images) == 1 + 4 + 12 + 3
     assert all(page.images)
     assert "For research, not for treatment decisions." in text
     assert "12 patients say little about how patients differ" in text

@@ -10,6 +10,7 @@ import pandas as pd
 
 from vivocart.calibration.individuals.analysis import IndividualAnalysis
 from vivocart.calibration.individuals.diagnostics import individual_curves
+from vivocart.ground.errors import InputError
 from vivocart.report.drawing import STYLE, Figure, Panel, canvas_of, plain_number, svg_text
 from vivocart.report.palette import ARM_COLORS, BAND, INK, MUTED, SURFACE
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_PATIENTS = 24
 """Patients whose own curves are drawn."""
+_MOST_COVARIATES = 24
 _WIDE_RANGE = 50.0  # from which on an axis is logarithmic
 _PREDICTED, _OWN = ARM_COLORS[0], ARM_COLORS[1]
 
@@ -35,12 +37,13 @@ def individual_figures(analysis: IndividualAnalysis) -> tuple[Figure, ...]:
             panel for number, kind in enumerate(kinds) for panel in _fit_panels(analysis, str(kind), number)
         )
         curves = _curve_panels(analysis)
-    return (
+        covariates = _covariate_panels(analysis)
+    figures = (
         Figure(
             id="vpc",
             title="Visual predictive check",
             reading="Lines: 10, 50 and 90 % of the measurements in each bin of time. Bands: where these lie in 90 % of the "
-            "studies simulated with the fitted population. Points: the measurements.",
+            "studies simulated with the fitted population. Points: the measurements. Dotted: a limit of quantification.",
             panels=check,
         ),
         Figure(
@@ -58,7 +61,15 @@ def individual_figures(analysis: IndividualAnalysis) -> tuple[Figure, ...]:
             "typical patient with the same doses and covariates.",
             panels=curves,
         ),
+        Figure(
+            id="covariates",
+            title="What covariates leave unexplained",
+            reading="How far each patient's most likely parameter lies from what the fitted population says for its "
+            "covariates, in standard deviations between patients. A slope asks for --covariate.",
+            panels=covariates,
+        ),
     )
+    return tuple(figure for figure in figures if figure.panels)
 
 
 def _table(analysis: IndividualAnalysis, kind: str) -> pd.DataFrame:
@@ -102,6 +113,8 @@ def _check_panels(analysis: IndividualAnalysis, kind: str, number: int) -> list[
         color=MUTED,
         alpha=0.55,
     )
+    for limit in np.unique(seen.loc[seen["censored"] == 1, "upper"].to_numpy()):
+        axes.axhline(limit, color=MUTED, linewidth=0.8, linestyle=":")
     for statistic, color in (("p10", _PREDICTED), ("p50", _OWN), ("p90", _PREDICTED)):
         _band(axes, rows.loc[rows["statistic"] == statistic], color, dashed=statistic != "p50")
     if _logarithmic(analysis, kind):
@@ -301,7 +314,9 @@ def _patient(
         axes.set_yscale("log")
         values = _series(seen, "dv")
         axes.set_ylim(bottom=0.3 * values[values > 0].min())
-    axes.set_title(subject, loc="left", fontsize=9, fontweight="bold")
+    several = len(analysis.fit.problem.layout.errors) > 1
+    words = f"{subject}: {_named(analysis, str(own['dvid'].iloc[0]))}" if several and len(own) else subject
+    axes.set_title(words, loc="left", fontsize=9, fontweight="bold")
     axes.set_xlabel(_time_words(analysis), fontsize=8)
     return Panel(
         id=panel_id,
@@ -309,4 +324,40 @@ def _patient(
         svg=svg_text(canvas, panel_id),
         description=f"Patient {subject}: {len(own)} measurements; residuals of the own curve have a standard deviation of "
         f"{float(np.std(_series(own, 'iwres'))):.2f}",
+    )
+
+
+def _covariate_panels(analysis: IndividualAnalysis) -> tuple[Panel, ...]:
+    problem = analysis.fit.problem
+    values = analysis.fit.values
+    spread = np.sqrt(np.diagonal(values.covariance))
+    panels: list[Panel] = []
+    for covariate in problem.data.covariates:
+        try:
+            x = problem.data.number(covariate)
+        except InputError:
+            continue  # not a number for each patient: nothing to draw
+        if x.std() == 0:
+            continue
+        for index, place in enumerate(problem.layout.varying):
+            away = (analysis.fit.modes.normal[:, place] - values.center[:, place]) / spread[index]
+            name = problem.layout.parameters[place].id
+            panels.append(_against_covariate(x, away, covariate, name, f"covariate-{len(panels)}"))
+    return tuple(panels[:_MOST_COVARIATES])
+
+
+def _against_covariate(x: np.ndarray, away: np.ndarray, covariate: str, name: str, panel_id: str) -> Panel:
+    canvas = canvas_of((3.6, 2.9))
+    axes = canvas.subplots()
+    canvas.subplots_adjust(left=0.16)
+    _scatter(axes, x, away, np.ones(len(x), dtype=bool))
+    axes.axhline(0.0, color=INK, linewidth=0.9)
+    axes.set_xlabel(covariate)
+    axes.set_title(name, loc="left", fontsize=9, fontweight="bold")
+    correlation = float(np.corrcoef(x, away)[0, 1])
+    return Panel(
+        id=panel_id,
+        title=f"{name} against {covariate}",
+        svg=svg_text(canvas, panel_id),
+        description=f"What is unexplained of {name} against {covariate} in {len(x)} patients: correlation {correlation:.2f}",
     )

@@ -10,9 +10,14 @@ import pandas as pd
 from scipy.special import ndtri
 
 from vivocart.calibration.individuals.fit import Fit
-from vivocart.calibration.individuals.importance import moments
+from vivocart.calibration.individuals.importance import moments, predictions_for
 from vivocart.calibration.individuals.problem import Problem, observation_order
-from vivocart.calibration.individuals.residual import draw_measurements, imputed_scores
+from vivocart.calibration.individuals.residual import (
+    draw_beyond,
+    draw_measurements,
+    imputed_scores,
+    on_error_scale,
+)
 from vivocart.ground.streams import normals, uniforms
 from vivocart.patients.sampling import from_normal
 from vivocart.simulation.courses import course_values
@@ -60,7 +65,7 @@ def measurement_table(fit: Fit, replicates: Replicates) -> pd.DataFrame:
     Columns ``id, time, dvid, observable, dv, censored, lower, upper, pred, ipred, iwres, npde, row``. ``pred`` is for the
     typical patient with these covariates, ``ipred`` for the patient's most likely parameters; ``iwres`` is the residual from
     ``ipred`` in standard deviations. ``npde`` are prediction errors of the whole study, standard normal if the fit is right.
-    A value beyond a limit is drawn beyond it, for ``iwres`` and ``npde`` alike.
+    A value beyond a limit is drawn beyond it, for ``npde`` from what the patient's other values allow.
 
     Source
     ------
@@ -190,35 +195,35 @@ def _weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: tuple[f
 
 
 def _prediction_errors(fit: Fit, replicates: Replicates, u: np.ndarray) -> np.ndarray:
-    """Normalized prediction distribution errors: ranks among the replicates once each patient's own are uncorrelated."""
-    measured = fit.problem.measured
+    """Normalized prediction errors: ranks among the replicates, once each patient's own are uncorrelated."""
+    problem = fit.problem
+    measured, logs = problem.measured, problem.logs
+    value = _completed(fit, u)
     found = np.empty(len(u))
     ends = [*measured.starts[1:], len(u)]
     for start, end in zip(measured.starts, ends, strict=True):
         part = slice(int(start), int(end))
-        drawn, value = replicates.value[:, part], measured.value[part].copy()
-        for place in np.flatnonzero(measured.censored[part]):
-            value[place] = _beyond(
-                drawn[:, place], measured.lower[part][place], measured.upper[part][place], u[part][place]
-            )
-        found[part] = _ranks(drawn, value)
+        found[part] = _ranks(on_error_scale(replicates.value[:, part], logs[part]), value[part])
     return found
 
 
-def _beyond(drawn: np.ndarray, lower: float, upper: float, u: float) -> float:
-    """A value between two limits, drawn from the replicates that lie there (or at the limit if none does)."""
-    inside = np.sort(drawn[(drawn > lower) & (drawn < upper)])
-    if len(inside):
-        return float(inside[int(u * len(inside))])
-    return float(upper if np.isfinite(upper) else lower)
+def _completed(fit: Fit, u: np.ndarray) -> np.ndarray:
+    """Measurements on the scale of their error, those beyond a limit drawn from what the patient's own data allow."""
+    measured, weights = fit.problem.measured, fit.weighed.weights
+    pick = uniforms(fit.seed, "individuals/complete", 0, fit.problem.n_subjects)[:, 0]
+    shares = np.cumsum(weights, axis=0)
+    place = np.minimum((shares < pick * shares[-1]).sum(axis=0), len(shares) - 1)
+    lengths = np.diff([*measured.starts, len(u)])
+    seen = predictions_for(fit.problem, fit.draws, fit.values)[np.repeat(place, lengths), np.arange(len(u))]
+    return draw_beyond(seen, fit.values.errors, measured, fit.problem.logs, u)
 
 
 def _ranks(drawn: np.ndarray, value: np.ndarray) -> np.ndarray:
     count = len(drawn)
     center = drawn.mean(axis=0)
     away, own = drawn - center, value - center
-    covariance = np.atleast_2d(np.cov(away, rowvar=False))
     if count > 2 * len(value):
+        covariance = np.atleast_2d(np.cov(away, rowvar=False))
         size = np.sqrt(np.diagonal(covariance))
         size = np.where(size > 0, size, 1.0)
         correlation = covariance / np.outer(size, size) + 1e-9 * np.eye(len(value))

@@ -129,3 +129,12 @@ def imputed_scores(
     high = ndtr((_limit(measured.upper, logs) - center) / spread)
     drawn = ndtri(np.clip(low + (high - low) * u, 1e-12, 1.0 - 1e-12))
     return np.where(measured.censored != 0, drawn, plain)
+
+
+def draw_beyond(
+    prediction: np.ndarray, sizes: np.ndarray, measured: Measurements, logs: np.ndarray, u: np.ndarray
+) -> np.ndarray:
+    """Measurements on the scale of their error; one beyond a limit is drawn there with the uniform number ``u``."""
+    spread, center = deviations(prediction, sizes, measured, logs), on_error_scale(prediction, logs)
+    scores = imputed_scores(prediction, sizes, measured, logs, u)
+    return np.where(measured.censored != 0, center + spread * scores, on_error_scale(measured.value, logs))
