@@ -208,16 +208,16 @@ def test_results_are_the_same_bits_for_any_lanes_threads_and_order():
 
 def test_the_start_of_a_dose_is_a_surprise_only_once():
     """Into a fast system that is at rest again, every infusion takes the steps of the first, without its tries."""
-    system = systems.make_system({"x": "-k * x", "y": "k * x - y / 2"}, {"x": 0, "y": 0}, {"k": 500.0})
+    system = systems.make_system({"x": "-k * x", "y": "k * x - y / 2"}, {"x": 0, "y": 0}, {"k": 5e6})
     compiled = compile_system(system, dosed=["x"])
 
     def steps(count: int) -> int:
         rows = [(10.0 + 40.0 * i, HOUR, 0, 5.0) for i in range(count)]
         times = [10.0 + 40.0 * count]
-        return int(solve(compiled, [[500.0]], times, doses=same_doses(1, rows)).steps[0])
+        return int(solve(compiled, [[5e6]], times, doses=same_doses(1, rows)).steps[0])
 
     first, later = steps(1), [steps(i + 1) - steps(i) for i in range(1, 5)]
-    assert max(later) < first
+    assert max(later) <= first - 14  # 8 fewer even without memory: the first step of all is far too short
     assert max(later) - min(later) <= 3
 
 
