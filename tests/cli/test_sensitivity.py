@@ -80,7 +80,7 @@ def test_global_prints_the_strongest(capsys: pytest.CaptureFixture[str]):
     ("changed", "words"),
     [
         ([*GLOBAL, "--samples", "100"], "power of two"),
-        ([*GLOBAL, "--endpoint", "sledai_d91"], "sledai_d90"),
+        ([*GLOBAL, "--endpoint", "sledai_e90"], "sledai_d90"),
         (["sensitivity", "global", REGIMEN, "--parameter", "car_los"], "car_loss"),
         (["sensitivity", "global", "HN2302 4 mg"], "HN2301"),
     ],

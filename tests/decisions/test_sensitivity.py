@@ -157,7 +157,7 @@ def test_what_a_product_sets_is_the_products(model: Model):
 
 def test_an_endpoint_that_does_not_exist_is_refused_before_anything_runs(model: Model):
     with pytest.raises(UnknownNameError, match="sledai_d90"):
-        global_sensitivity(model, LETTER, endpoint_ids=["sledai_d91"])
+        global_sensitivity(model, LETTER, endpoint_ids=["sledai_e90"])
     with pytest.raises(InputError, match="power of two"):
         global_sensitivity(model, LETTER, n_base=100)
 
