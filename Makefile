@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= results/hn2301
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint bench docs screenshots posterior validate wheel clean
+.PHONY: help run test test-long lint bench bench-scale docs screenshots posterior validate wheel clean
 
 help:  ## what the targets do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev  ## style, types, arrows between rooms, spelling, tables
 
 bench: $(VENV)/.run  ## speed beside other solvers, in an environment of their own (about half an hour)
 	@$(BIN)/python benchmarks/run.py
+
+bench-scale: $(VENV)/.run  ## a trial in ever more patients: time of each and memory (some minutes)
+	@$(BIN)/python benchmarks/scale.py --page docs/benchmarks.md
 
 docs: $(VENV)/.run  ## write the reference pages and the README's numbers from the code
 	@$(BIN)/python docs/make_reference.py

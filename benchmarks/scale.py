@@ -1,7 +1,10 @@
 """`vivocart trial hn2301` in ever more patients: seconds a patient, and the largest memory of the process.
 
-python benchmarks/scale.py                     # 10,000 and 100,000 patients
+python benchmarks/scale.py                     # 10,000, 100,000 and 300,000 patients
 python benchmarks/scale.py 10000 1000000
+
+Every patient is simulated in both arms of the study. What a run takes whatever the number of patients (interval scenarios,
+cohorts of the comparison, weights of parameters, report) is measured in a run of 2,000 and taken off.
 """
 
 from __future__ import annotations
@@ -15,9 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
 from table import write_into
 
 _GIB = 2**30
+_BASE_PATIENTS = 2_000  # enough for all that does not grow to be of its full size
 
 
 def trial(patients: int, threads: int) -> dict:
@@ -32,6 +40,7 @@ def trial(patients: int, threads: int) -> dict:
             str(patients),
         ]
         command += ["--threads", str(threads), "--out", folder]
+        load = os.getloadavg()[0]
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         errors = process.stderr.read() if process.stderr else ""
@@ -44,6 +53,7 @@ def trial(patients: int, threads: int) -> dict:
         "threads": threads,
         "exit_code": code,
         "error": errors.strip().splitlines()[-1] if code and errors.strip() else "",
+        "load_before": load,
         "wall_seconds": seconds,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "peak_memory_gib": usage.ru_maxrss * 1024 / _GIB,
@@ -54,36 +64,60 @@ def trial(patients: int, threads: int) -> dict:
 def lines_of(result: dict) -> list[str]:
     """Lines of Markdown."""
     lines = [
-        "| patients | threads | seconds | us a patient | us of processor a patient | peak memory (GiB) |",
-        "|---:|---:|---:|---:|---:|---:|",
+        "| patients | threads | seconds | us a patient | us of processor a patient | peak memory (GiB) | load before |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for run in result["runs"]:
         lines.append(
             f"| {run['patients']:,} | {run['threads']} | {run['wall_seconds']:.1f} | "
-            f"{run['wall_microseconds_per_patient']:.0f} | "
-            f"{run['cpu_microseconds_per_patient']:.0f} | {run['peak_memory_gib']:.2f} |"
+            f"{run['wall_microseconds_per_patient']:.0f} | {run['cpu_microseconds_per_patient']:.0f} | "
+            f"{run['peak_memory_gib']:.2f} | {run['load_before']:.1f} |"
         )
-    fixed = result["fixed"]
-    return [*lines, "", f"What every run takes, measured with 20 patients: {fixed['wall_seconds']:.1f} s."]
+    base = result["base"]
+    return [
+        *lines,
+        "",
+        f"A patient is simulated in both arms. {base['patients']:,} patients take {base['wall_seconds']:.1f} s "
+        f"({base['cpu_seconds']:.1f} s of processor), most of it for what does not grow with them; the columns by patient "
+        "are what each one more takes. The load is that of the machine before the run: a run beside others takes longer.",
+    ]
+
+
+def draw(result: dict, path: Path) -> None:
+    """Processor time of a patient and peak memory over the number of patients."""
+    mpl.rcParams["svg.hashsalt"] = "vivocart"
+    mpl.rcParams["font.size"] = 9
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.2))
+    patients = [run["patients"] for run in result["runs"]]
+    times = [run["cpu_microseconds_per_patient"] for run in result["runs"]]
+    memory = [run["peak_memory_gib"] for run in result["runs"]]
+    for axis, values, words in zip(
+        axes, (times, memory), ("us of processor a patient (both arms)", "peak memory (GiB)"), strict=True
+    ):
+        axis.plot(patients, values, "o-", color="#b3123e")
+        axis.set(xscale="log", ylim=(0, 1.3 * max(values)), xlabel="virtual patients", ylabel=words)
+        axis.grid(alpha=0.25)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("patients", nargs="*", type=int, default=[10_000, 100_000])
+    parser.add_argument("patients", nargs="*", type=int, default=[10_000, 100_000, 300_000])
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
     parser.add_argument("--page", type=Path, help="a Markdown page to write the table into")
     options = parser.parse_args()
     trial(20, options.threads)  # kernels into the cache
-    fixed = trial(20, options.threads)
+    base = trial(_BASE_PATIENTS, options.threads)
     runs = []
     for patients in options.patients:
         run = trial(patients, options.threads)
         for kind in ("wall", "cpu"):
-            extra = run[f"{kind}_seconds"] - fixed[f"{kind}_seconds"]
-            run[f"{kind}_microseconds_per_patient"] = 1e6 * extra / patients
+            extra = run[f"{kind}_seconds"] - base[f"{kind}_seconds"]
+            run[f"{kind}_microseconds_per_patient"] = 1e6 * extra / (patients - _BASE_PATIENTS)
         runs.append(run)
         print(
             f"{patients:>9,} patients: {run['wall_seconds']:.1f} s, {run['wall_microseconds_per_patient']:.0f} us a patient "
@@ -92,8 +126,9 @@ def main() -> None:
             flush=True,
         )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    result = {"fixed": fixed, "runs": runs}
+    result = {"base": base, "runs": runs}
     options.out.write_text(json.dumps(result, indent=1) + "\n")
+    draw(result, options.out.with_suffix(".svg"))
     if options.page:
         write_into(options.page, "scale", lines_of(result))
 
