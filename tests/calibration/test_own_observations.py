@@ -127,3 +127,31 @@ def test_comments_and_blank_lines_are_skipped_and_lines_are_counted(tmp_path: Pa
 def test_a_file_that_is_not_there(tmp_path: Path):
     with pytest.raises(InputError, match="no such file"):
         read_own_observations(tmp_path / "none.csv", load_model())
+
+
+def test_numbers_as_sources_print_them(tmp_path: Path):
+    table = read(
+        tmp_path,
+        "S,a,12,crs_any,,count,5/12,,,",
+        "S,a,,crs_any,,count,5 of 12,,,",
+        "S,a,12,crs_any,,fraction,60 %,,,",
+        "S,a,12,b_cells_nadir,1/uL,median (IQR),2,1,4,",
+    )
+    assert [row.reason for row in table.rows] == [""] * 6
+    found = [row.observation for row in table.rows]
+    assert [(row.statistic, row.value, row.n) for row in found] == [
+        ("count", 5.0, 12),
+        ("count", 5.0, 12),
+        ("fraction", 60.0, 12),
+        ("median", 2.0, 12),
+        ("quantile", 1.0, 12),
+        ("quantile", 4.0, 12),
+    ]
+    assert found[2].unit == "%"
+
+
+def test_a_decimal_comma_is_read_where_semicolons_part_cells(tmp_path: Path):
+    table = read(
+        tmp_path, "S;a;6;igg;g/L;mean;8,5;90", header="study;arm;n;measure;unit;statistic;value;time"
+    )
+    assert only(table).value == 8.5

@@ -190,13 +190,25 @@ def _records(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
                 mend="quote cells that hold a comma",
             )
         padded = [*cells, *[""] * (len(header) - len(cells))]
-        records.append((number, {key: cell.strip() for key, cell in zip(header, padded, strict=True)}))
+        plain = [_decimal_point(cell.strip()) if delimiter == ";" else cell.strip() for cell in padded]
+        records.append((number, dict(zip(header, plain, strict=True))))
     return header, records
 
 
+def _decimal_point(cell: str) -> str:
+    """A number of a table whose cells are parted by semicolons, where the comma is the decimal point."""
+    return re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", cell)
+
+
 def _rows(line: int, cells: dict[str, str], model: Model) -> list[OwnRow]:
-    """The row; two for an interquartile range."""
+    """The row; two for an interquartile range, three for a median with one."""
+    cells = _plain_value(cells)
     written = re.sub(r"[\s-]+", "_", cells.get("statistic", "").lower())
+    if written in ("median_iqr", "median_(iqr)"):
+        return [
+            *_rows(line, cells | {"statistic": "median"}, model),
+            *_rows(line, cells | {"statistic": "iqr"}, model),
+        ]
     if written == "iqr":
         quartiles = (("0.25", "lower"), ("0.75", "upper"))
         return [
@@ -207,6 +219,16 @@ def _rows(line: int, cells: dict[str, str], model: Model) -> list[OwnRow]:
     if level is not None:
         return [_row(line, cells | {"statistic": "quantile", "level": f"{float(level[1]) / 100:g}"}, model)]
     return [_row(line, cells | {"statistic": _STATISTICS.get(written, written)}, model)]
+
+
+def _plain_value(cells: dict[str, str]) -> dict[str, str]:
+    """The cells with ``5/12`` or ``5 of 12`` as the count 5 and ``60 %`` as 60 in percent."""
+    text = cells.get("value", "")
+    if (share := re.fullmatch(r"(\d+)\s*(?:/|of)\s*(\d+)", text)) is not None:
+        return cells | {"value": share[1]} | ({} if cells.get("n") else {"n": share[2]})
+    if (percent := re.fullmatch(r"([\d.]+)\s*%", text)) is not None and cells.get("unit", "") in ("", "%"):
+        return cells | {"value": percent[1], "unit": "%"}
+    return cells
 
 
 def _row(line: int, cells: dict[str, str], model: Model) -> OwnRow:
