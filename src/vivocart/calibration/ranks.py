@@ -92,7 +92,7 @@ def rank_replicates(
     seed: int,
     quantities: Quantities,
     settings: SmcSettings | None = None,
-    n_draws: int = 31,
+    n_draws: int = 15,
     first: int = 0,
     threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -106,13 +106,13 @@ def rank_replicates(
     quantities
         What is ranked, beside the log likelihood: :func:`named_quantities` makes it.
     settings
-        Of each small fit; 64 particles and few rounds if left out. Its seed is not used.
+        Of each small fit; 48 particles and few rounds if left out. Its seed is not used.
     n_draws
         Draws among which the truth is ranked, evenly through the particles so that they are nearly independent.
     first
         Number of the first replicate: one run of twenty is two of ten, the second with ``first=10``.
     """
-    small = settings or SmcSettings(n_particles=64, sweeps=3, last_sweeps=8)
+    small = settings or SmcSettings(n_particles=48, sweeps=2, last_sweeps=4)
     found: list[list[int]] = []
     names: tuple[str, ...] = ()
     redrawn = 0

@@ -155,9 +155,10 @@ def _calibrate_studies(
         return
     found = Insight(posterior=posterior, model=load_model())
     if len(studies) == 1:
-        found.learn(studies[0], seed=seed, threads=threads, on_message=None if silent else _say)
+        said = None if silent else _say
+        found = found.with_worth(studies[0], seed=seed, threads=threads, on_message=said)
         if options["mechanisms"]:
-            found.compare(studies[0], seed=seed, threads=threads, on_message=None if silent else _say)
+            found = found.with_mechanisms(studies[0], seed=seed, threads=threads, on_message=said)
     if as_json:
         print_json(found.summary() | {"file": str(path)})
     else:

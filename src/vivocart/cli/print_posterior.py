@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 import click
@@ -24,7 +24,7 @@ OnMessage = Callable[[str], None] | None
 
 
 @final
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Insight:
     """A posterior with what was asked of it besides."""
 
@@ -33,21 +33,25 @@ class Insight:
     worth: pd.DataFrame | None = None
     mechanisms: tuple[MechanismFit, ...] = field(default_factory=tuple)
 
-    def learn(self, study: str, *, seed: int, threads: int | None, on_message: OnMessage) -> None:
-        """Ask which observation would narrow each prediction most."""
+    def with_worth(self, study: str, *, seed: int, threads: int | None, on_message: OnMessage) -> Insight:
+        """The same with what is asked here: which observation would narrow each prediction most."""
         from vivocart.scenarios.insight import values_of_observations
 
         if on_message is not None:
             on_message("asking which observation would narrow each prediction most")
-        self.worth = values_of_observations(
+        worth = values_of_observations(
             self.posterior, study=study, model=self.model, seed=seed, threads=threads
         )
+        return replace(self, worth=worth)
 
-    def compare(self, study: str, *, seed: int, threads: int | None, on_message: OnMessage) -> None:
-        """Fit the alternative mechanisms."""
+    def with_mechanisms(
+        self, study: str, *, seed: int, threads: int | None, on_message: OnMessage
+    ) -> Insight:
+        """The same with the alternative mechanisms, fitted here."""
         from vivocart.scenarios.insight import fit_mechanisms
 
-        self.mechanisms = fit_mechanisms(study, seed=seed, threads=threads, on_message=on_message)
+        fits = fit_mechanisms(study, seed=seed, threads=threads, on_message=on_message)
+        return replace(self, mechanisms=fits)
 
     def summary(self) -> dict[str, Any]:
         """Plain data of everything, ready for JSON."""

@@ -211,7 +211,7 @@ def _default_particles(width: int) -> int:
 
 
 @final
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Keeper:
     """Keeps the last state on disk, at the end of every stage and when the run is stopped, and tells of it."""
 
@@ -219,24 +219,23 @@ class _Keeper:
     fingerprint: str
     last_sweeps: int
     report: Callable[[FitProgress], None] | None
-    last: SmcState | None = None
-    seconds: list[float] = field(default_factory=list[float])
-    before: float = field(default_factory=time.monotonic)
+    last: list[SmcState] = field(default_factory=list[SmcState])  # the one state reached last
+    seconds: list[float] = field(default_factory=list[float])  # of each round
+    ticks: list[float] = field(default_factory=lambda: [time.monotonic()])
 
     def step(self, state: SmcState) -> None:
-        self.last = state
-        now = time.monotonic()
+        self.last[:] = [state]
+        self.ticks.append(time.monotonic())
         if state.sweep or state.reference is None:  # a round of moves; resampling takes no time
-            self.seconds.append(now - self.before)
-        self.before = now
+            self.seconds.append(self.ticks[-1] - self.ticks[-2])
         if self.report is not None:
             self.report(_progress_of(state, self._left(state)))
         if state.reference is None:
             self.write()
 
     def write(self) -> None:
-        if self.path is not None and self.last is not None:
-            write_checkpoint(self.path, self.last, self.fingerprint)
+        if self.path is not None and self.last:
+            write_checkpoint(self.path, self.last[0], self.fingerprint)
 
     def kept(self, work: Callable[[], SmcState]) -> SmcState:
         """The result of the work; if it is stopped, where it stood is on disk."""
@@ -245,7 +244,7 @@ class _Keeper:
         except BaseException:
             self.write()
             raise
-        self.last = end
+        self.last[:] = [end]
         self.write()
         return end
 

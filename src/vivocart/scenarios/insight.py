@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 import pandas as pd
 
+from vivocart.calibration.forward import FIT_TOLERANCE
 from vivocart.calibration.insight import predicted
 from vivocart.calibration.posterior import Posterior
 from vivocart.calibration.value import Hypothetical, hypothetical_observations, variance_reduction
@@ -21,6 +22,7 @@ from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.calibrate import calibrate
 from vivocart.simulation.grid import coarse_output_times
 from vivocart.simulation.run import simulate
+from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study, load_study
 
 PREDICTIONS = (
@@ -81,34 +83,14 @@ def drawn_predictions(
         draw=np.repeat(np.arange(n), 2 * width),
     )
     intervals = chosen.scenario.get("interval_days", np.full(n, study.default_interval_days or 0.0))
-    read = [row for row in rows if row.statistic != "known"]
-    values = {name: np.full(n * 2 * width, np.nan) for name in (*PREDICTIONS, *(row.id for row in read))}
     by_patient = np.repeat(intervals, 2 * width)
+    values = {name: np.full(n * 2 * width, np.nan) for name in (*names, *(row.id for row in read))}
     for interval in np.unique(intervals):
         places = np.flatnonzero(by_patient == interval)
         regimen = list(study.regimens(float(interval) if study.interval else None).values())[-1]
-        end = days + regimen.first_infusion_day
-        simulation = simulate(
-            model,
-            regimen,
-            everyone.take(places),
-            days=end,
-            times_days=coarse_output_times([row.day for row in regimen.infusions_table], days=end),
-            rescue=study.rescues,
-            taper=study.taper.as_taper() if study.taper else None,
-            relative_tolerance=1e-4,
-            threads=threads,
-        )
-        asked = [*names, *(row.measure for row in read if row.time_days is None)]
-        table = endpoints(simulation, dict.fromkeys(asked))
-        for name in names:
-            values[name][places] = table[name].to_numpy(dtype=float)
-        for row in read:
-            if row.time_days is None:
-                values[row.id][places] = table[row.measure].to_numpy(dtype=float)
-            else:
-                at = row.time_days + regimen.first_infusion_day
-                values[row.id][places] = simulation[row.measure].interp(time=at).values
+        found = _read_patients(model, study, regimen, everyone.take(places), names, read, threads)
+        for name, column in found.items():
+            values[name][places] = column
     shaped = {name: array.reshape(n, 2, width) for name, array in values.items()}
     capped = {name: np.minimum(shaped[name][:, 0, :_PATIENTS], days) for name in names}
     observations = {
@@ -123,6 +105,40 @@ def drawn_predictions(
         },
         observations=pd.DataFrame(observations),
     )
+
+
+def _read_patients(
+    model: Model,
+    study: Study,
+    regimen: Regimen,
+    patients: VirtualPopulation,
+    names: Sequence[str],
+    read: Sequence[Hypothetical],
+    threads: int | None,
+) -> dict[str, np.ndarray]:
+    """Predicted endpoints by id and hypothetical measures by row, in patients of one regimen."""
+    end = float(study.follow_up_days) + regimen.first_infusion_day
+    simulation = simulate(
+        model,
+        regimen,
+        patients,
+        days=end,
+        times_days=coarse_output_times([row.day for row in regimen.infusions_table], days=end),
+        rescue=study.rescues,
+        taper=study.taper.as_taper() if study.taper else None,
+        relative_tolerance=FIT_TOLERANCE,
+        threads=threads,
+    )
+    asked = [*names, *(row.measure for row in read if row.time_days is None)]
+    table = endpoints(simulation, dict.fromkeys(asked))
+    found = {name: table[name].to_numpy(dtype=float) for name in names}
+    for row in read:
+        if row.time_days is None:
+            found[row.id] = table[row.measure].to_numpy(dtype=float)
+        else:
+            at = row.time_days + regimen.first_infusion_day
+            found[row.id] = simulation[row.measure].interp(time=at).values
+    return found
 
 
 def _within(days: float, names: Sequence[str]) -> list[str]:
