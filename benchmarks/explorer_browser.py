@@ -150,6 +150,7 @@ def measured(turns: int, pause_ms: int, arms: int) -> dict[str, Any]:
         "answer_ms": summary(entries, "answer_ms"),
         "server_ms": summary(entries, "server_ms"),
         "draw_ms": summary(entries, "draw_ms"),
+        "charts_drawn_anew": summary(entries, "redrawn"),
         "goal_ms": {"slider_to_charts_p95": GOAL_MS, "server_p95": SERVER_GOAL_MS},
     }
 

@@ -23,7 +23,7 @@ export function palette() {
  * The charts of the explorer.
  * @param {HTMLElement} container
  * @param {any[]} specs the catalog's charts
- * @param {{zoomed: (window: string) => void, flipped: (chart: string) => void, asked: (what: any) => void, items: () => void}} to
+ * @param {{zoomed: (window: string) => void, flipped: (chart: string) => void, asked: (what: any) => void, items: () => void, isBusy: () => boolean}} to
  */
 export function createCharts(container, specs, to) {
   const charts = specs.map((spec) => frame(spec, to));
@@ -45,8 +45,8 @@ export function createCharts(container, specs, to) {
     });
   }
   return {
-    /** Draw a result; resolves when the curves on the screen are those of the result. */
-    draw: (result, view) => drawAll(world, result, view),
+    /** Draw a result; resolves when they are on the screen, with the number of charts that Plotly had to draw. */
+    draw: (result, view, isLive = false) => drawAll(world, result, view, isLive),
     /** An image of all six charts, `png` or `svg`. */
     image: (format) => picture(world, format),
   };
@@ -75,21 +75,22 @@ const structureOf = (world, chart) => JSON.stringify([
   world.result.arms.length, world.view.bands, world.view.flipped.includes(chart.spec.id), windowOf(chart.spec, world.view, world.result.days), chart.ranges,
 ]);
 
-async function drawAll(world, result, view) {
+async function drawAll(world, result, view, isLive) {
   world.result = result;
   world.view = view;
   const waiting = [];
   notes(world); // before the curves: a line more takes its height from the plot
   for (const chart of world.charts) {
-    setRanges(world, chart);
+    setRanges(world, chart, isLive);
     const key = structureOf(world, chart);
     if (chart.key === key && rewrite(world, chart)) { chart.isStale = true; } else { waiting.push(redraw(world, chart)); }
   }
   rest(world);
   await Promise.all(waiting);
+  return waiting.length;
 }
 
-function setRanges(world, chart) {
+function setRanges(world, chart, isHeld) {
   const { spec } = chart;
   const days = windowOf(spec, world.view, world.result.days);
   const isFlipped = world.view.flipped.includes(spec.id);
@@ -97,7 +98,7 @@ function setRanges(world, chart) {
     const isLog = isLogPanel(panel, isFlipped);
     const marks = world.view.marks ? marksOf(spec, panel, world.result) : [];
     const before = chart.scales?.[axis] === `${isLog}${days}` ? chart.ranges[axis] : null;
-    return yRange(panel, world.result, marks, days, { isLog, bands: world.view.bands, before });
+    return yRange(panel, world.result, marks, days, { isLog, bands: world.view.bands, before, isHeld });
   });
   chart.scales = spec.panels.map((panel) => `${isLogPanel(panel, isFlipped)}${days}`);
 }
@@ -146,16 +147,15 @@ const redrawAll = (world) => { if (world.result) { for (const chart of world.cha
 /** Once nothing has moved for a moment, let Plotly draw what was rewritten by hand, a chart a frame. */
 function rest(world) {
   clearTimeout(world.timer);
-  world.timer = setTimeout(() => {
-    const stale = world.charts.filter((chart) => chart.isStale);
-    const next = () => {
-      const chart = stale.shift();
-      if (!chart) { return; }
-      if (chart.isStale) { redraw(world, chart); }
-      world.timer = setTimeout(next, 16);
-    };
-    next();
-  }, REST_MS);
+  const catchUp = () => {
+    if (world.to.isBusy()) { rest(world); return; }
+    const stale = world.charts.find((chart) => chart.isStale);
+    if (!stale) { return; }
+    setRanges(world, stale, false);
+    redraw(world, stale);
+    world.timer = setTimeout(catchUp, 30);
+  };
+  world.timer = setTimeout(catchUp, REST_MS);
 }
 
 // -- layout -------------------------------------------------------------------------------------------------------------

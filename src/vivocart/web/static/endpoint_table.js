@@ -7,12 +7,14 @@ import { percent, unitText } from "./numbers.js";
 export function endpointTable(panel, explorer) {
   let shape = "";
   let cells = [];
+  let heads = [];
   const update = () => {
     const { result } = explorer;
     if (!result) { return; }
     const rows = result.arms[0].endpoints;
-    const now = JSON.stringify([rows.map((row) => row.id), result.arms.map((arm) => arm.label), (result.marks || []).map((mark) => mark.text)]);
-    if (now !== shape) { shape = now; cells = build(panel, result, explorer.trail); }
+    const now = JSON.stringify([rows.map((row) => row.id), result.arms.length, (result.marks || []).map((mark) => [mark.arm, mark.measure, mark.text])]);
+    if (now !== shape) { shape = now; [cells, heads] = build(panel, explorer); }
+    result.arms.forEach((arm, index) => setText(heads[index], arm.label)); // a label moves with every notch of a slider
     rows.forEach((row, place) => result.arms.forEach((arm, index) => {
       const entry = arm.endpoints[place];
       setText(cells[place][index], valueText(entry));
@@ -28,26 +30,32 @@ export function valueText(entry) {
   return entry.text || "–";
 }
 
-function build(panel, result, trail) {
+function build(panel, explorer) {
+  const { result, trail } = explorer;
   const hasMarks = (result.marks || []).some((mark) => mark.measure);
+  const heads = result.arms.map(() => h("span"));
   const table = h("table", { class: "endpoints", "data-arms": result.arms.length },
     h("caption", { text: "Median of virtual patients with the range of the middle 90 % of them, or share of patients. Press a number for the parameters, places and records it rests on." }),
     h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Endpoint" }), h("th", { scope: "col", text: "Unit" }),
-      result.arms.map((arm, index) => h("th", { scope: "col", css: { "--c": `var(--arm-${index + 1})` }, class: "of-arm" }, h("span", { class: "swatch", "aria-hidden": "true", text: "ABCD"[index] }), arm.label)),
+      result.arms.map((_, index) => h("th", { scope: "col", css: { "--c": `var(--arm-${index + 1})` }, class: "of-arm" }, h("span", { class: "swatch", "aria-hidden": "true", text: "ABCD"[index] }), heads[index])),
       hasMarks && h("th", { scope: "col", text: "Published" }))));
   const cells = [];
   const body = h("tbody");
-  for (const row of result.arms[0].endpoints) {
-    const buttons = result.arms.map((arm) => h("button", { type: "button", class: "number", "aria-label": null, onclick: () => trail.open({ numbers: [row.id], title: row.label, reading: { label: arm.label, text: valueText(result.arms.find((entry) => entry.label === arm.label).endpoints.find((entry) => entry.id === row.id)), unit: row.kind === "share" ? "of patients" : row.unit } }) }));
+  for (const [place, row] of result.arms[0].endpoints.entries()) {
+    const open = (index) => {
+      const arm = explorer.result.arms[index];
+      trail.open({ numbers: [row.id], title: row.label, reading: { label: arm.label, text: valueText(arm.endpoints[place]), unit: row.kind === "share" ? "of patients" : row.unit } });
+    };
+    const buttons = result.arms.map((_, index) => h("button", { type: "button", class: "number", onclick: () => open(index) }));
     const marks = (result.marks || []).filter((mark) => mark.measure === row.id);
     body.append(h("tr", {}, h("th", { scope: "row", title: row.label, text: row.label }), h("td", { class: "unit", text: row.kind === "share" ? "patients" : unitText(row.unit) }),
-      buttons.map((button, index) => h("td", { "data-label": result.arms[index].label, css: { "--c": `var(--arm-${index + 1})` } }, button)),
+      buttons.map((button, index) => h("td", { css: { "--c": `var(--arm-${index + 1})` } }, button)),
       hasMarks && h("td", { class: "published", "data-label": marks.length ? "Published" : "" }, marks.length > 0 && h("div", {}, marks.map((mark) => published(mark, trail))))));
     cells.push(buttons);
   }
   table.append(body);
   panel.replaceChildren(h("div", { class: "scroll" }, table));
-  return cells;
+  return [cells, heads];
 }
 
 function published(mark, trail) {

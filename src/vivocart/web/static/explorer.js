@@ -67,6 +67,7 @@ async function start() {
     zoomed: (window) => { explorer.state.window = window; redraw(); },
     flipped: (chart) => { toggle(explorer.state.flipped, chart); redraw(); },
     asked: (what) => explorer.trail.open(what),
+    isBusy: () => asking.controller !== null || performance.now() - asking.moved < 250,
     items: () => { explorer.choose("items", true); at("tabs").scrollIntoView({ block: "nearest" }); },
   });
   explorer.showControls = createControls({ catalog: explorer.catalog, state: explorer.state, changed });
@@ -113,8 +114,8 @@ async function next() {
     const answer = await ask("/api/v1/explore", { body, signal: controller.signal });
     const arrived = performance.now();
     asking.shown = JSON.stringify(body);
-    await show({ ...answer, days: body.days, request: body });
-    measure({ moved, isLive }, arrived, answer);
+    const redrawn = await show({ ...answer, days: body.days, request: body }, isLive);
+    measure({ moved, isLive, redrawn }, arrived, answer);
   } catch (error) {
     if (error.name !== "AbortError") { refuse(error); }
   } finally {
@@ -128,12 +129,12 @@ async function next() {
 }
 
 /** The time from a movement to the painted charts, as the browser's own measure; benchmarks read it. */
-function measure({ moved, isLive }, arrived, answer) {
+function measure({ moved, isLive, redrawn: charts }, arrived, answer) {
   const redrawn = performance.now();
   requestAnimationFrame(() => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => performance.measure("vivocart:turn", {
-      start: moved, end: performance.now(), detail: { server_ms: answer.server_ms, answer_ms: arrived - moved, draw_ms: redrawn - arrived, is_live: isLive },
+      start: moved, end: performance.now(), detail: { server_ms: answer.server_ms, answer_ms: arrived - moved, draw_ms: redrawn - arrived, is_live: isLive, redrawn: charts },
     });
     channel.port2.postMessage(null);
   });
@@ -148,16 +149,16 @@ function refuse(error) {
 
 // -- showing ------------------------------------------------------------------------------------------------------------
 
-async function show(result) {
+async function show(result, isLive = false) {
   explorer.result = result;
   document.body.classList.remove("is-refused");
   sentences(result);
-  const drawn = explorer.charts.draw(result, explorer.state);
+  const drawn = explorer.charts.draw(result, explorer.state, isLive);
   explorer.views.get(explorer.state.tab)?.update?.();
   const failed = result.arms.reduce((sum, arm) => sum + (arm.n_failed || 0), 0);
   const size = result.arms[0]?.n_patients ?? result.request?.n_patients;
   setText(at("run-line"), `${number(size, 5)} virtual patients, the same in every regimen${failed ? `; ${failed} left out, could not be simulated` : ""}. Answered in ${Math.round(result.server_ms)} ms.`);
-  await drawn;
+  return drawn;
 }
 
 function showResult(result, words) {

@@ -49,7 +49,7 @@ export function encode(state) {
     : `a=${[arm.product, arm.dose, arm.infusions, arm.interval_days].map(encodeURIComponent).join(",")}`));
   parts.push(`p=${encodeURIComponent(state.patientType)}`, `d=${state.days}`, `n=${state.patients}`, `s=${state.seed}`);
   if (!state.tocilizumab) { parts.push("z=0"); }
-  if (state.population !== "shipped") { parts.push(`v=${encodeURIComponent(state.population)}`); }
+  parts.push(`v=${encodeURIComponent(state.population)}`); // what is the default may change with the next fit
   if (state.window !== "own") { parts.push(`w=${state.window}`); }
   if (state.bands.join() !== "50,90") { parts.push(`b=${state.bands.join(".")}`); }
   if (!state.marks) { parts.push("m=0"); }

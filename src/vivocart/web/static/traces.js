@@ -55,20 +55,22 @@ const stepUp = (value) => {
 };
 
 /**
- * The range of a panel's axis; the range before is kept while it fits, so that curves move and axes stand.
+ * The range of a panel's axis; the range before is kept while it fits, so that curves move and axes stand. While a slider
+ * moves (`isHeld`) it may be much too large: an axis drawn anew costs more than six charts of curves.
  * @returns {[number, number]} as Plotly has it: exponents where the axis is logarithmic
  */
-export function yRange(panel, result, marks, days, { isLog, bands, before }) {
+export function yRange(panel, result, marks, days, { isLog, bands, before, isHeld = false }) {
   const [bottom, top] = extent(panel, result, marks, days, isLog, bands);
   if (!Number.isFinite(top)) { return before || (isLog ? [-1, 1] : [0, 1]); }
   if (!isLog) {
     const needed = Math.max(top * 1.03, 1e-9);
-    if (before && before[1] >= needed && before[1] <= 1.9 * needed) { return before; }
-    return [0, stepUp(needed * 1.02)];
+    if (before && before[1] >= needed && (isHeld || before[1] <= 1.9 * needed)) { return before; }
+    return [0, stepUp(needed * (isHeld ? 1.5 : 1.02))]; // with room for the next notches
   }
   const low = Math.log10(Math.max(panel.floor, bottom * 0.85));
   const high = Math.log10(Math.max(top * 1.15, panel.floor * 10));
-  if (before && before[0] <= low && before[1] >= high && before[0] >= low - 0.7 && before[1] <= high + 0.45) { return before; }
+  if (before && before[0] <= low && before[1] >= high && (isHeld || (before[0] >= low - 0.7 && before[1] <= high + 0.45))) { return before; }
+  if (isHeld) { return [Math.max(Math.log10(panel.floor), Math.floor(Math.min(low, before?.[0] ?? low))), Math.ceil(Math.max(high, before?.[1] ?? high) + 0.2)]; }
   return [Math.max(Math.log10(panel.floor), Math.floor(low * 3 + 0.02) / 3), Math.ceil(high * 4) / 4];
 }
 
