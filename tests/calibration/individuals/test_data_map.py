@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vivocart.calibration.individuals.data_map import DataMap, map_from_words
-from vivocart.ground.errors import InputError
+from vivocart.ground.errors import InputError, VivocartError
 from vivocart.ground.tables import parse_document
 
 
@@ -54,6 +56,7 @@ def test_words_take_the_place_of_the_same_in_a_file():
         ("doses", "1=depot,delay=x", "--dose: '1=depot,delay=x'; write 1=depot"),
         ("estimate", "CL=two", "--estimate: 'CL=two'; write CL, CL=2.8 or CL=2.8~0.3"),
         ("estimate", "CL=1.2.3", "--estimate: '1.2.3' in 'CL=1.2.3' is not a number"),
+        ("estimate", "CL=2~-1", "--estimate CL spread: Input should be greater than or equal to 0"),
         ("covariates", "CL WT", "--covariate: 'CL WT'; write CL~WT"),
         ("settings", "body_weight", "--set: 'body_weight'; write body_weight=WT"),
     ],
@@ -62,3 +65,14 @@ def test_what_cannot_be_read_shows_how_it_is_written(option, text, said):
     with pytest.raises(InputError) as error:
         map_from_words(**{option: [text]})
     assert str(error.value).startswith(said)
+
+
+@given(
+    st.sampled_from(["observe", "doses", "estimate", "covariates", "correlate", "settings"]),
+    st.text(alphabet="CLWT1=~/^[]:,.e-+ *", max_size=12),
+)
+def test_no_words_make_more_than_a_plain_error(option, text):
+    try:
+        assert isinstance(map_from_words(**{option: [text]}), DataMap)
+    except VivocartError as error:
+        assert "\n" not in str(error)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, final
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from vivocart.ground.errors import InputError
 from vivocart.ground.tables import Document
@@ -149,18 +149,21 @@ def map_from_words(
     targets = {kind: dict(fields) for kind, fields in map(_target, doses)}
     fitted = {name: dict(fields) for name, fields in map(_estimated, estimate)}
     kept = base.model_dump(exclude_unset=True)
-    return DataMap.model_validate(
-        kept
-        | {
-            "observe": kept.get("observe", {}) | watched,
-            "doses": kept.get("doses", {}) | targets,
-            "estimate": kept.get("estimate", {}) | fitted,
-            "covariates": [*kept.get("covariates", ()), *map(_effect, covariates)],
-            "correlate": [*kept.get("correlate", ()), *(tuple(text.split(",")) for text in correlate)],
-            "set": kept.get("set", {}) | dict(map(_setting, settings)),
-            "time_unit": time_unit or base.time_unit,
-        }
-    )
+    joined = kept | {
+        "observe": kept.get("observe", {}) | watched,
+        "doses": kept.get("doses", {}) | targets,
+        "estimate": kept.get("estimate", {}) | fitted,
+        "covariates": [*kept.get("covariates", ()), *map(_effect, covariates)],
+        "correlate": [*kept.get("correlate", ()), *(tuple(text.split(",")) for text in correlate)],
+        "set": kept.get("set", {}) | dict(map(_setting, settings)),
+        "time_unit": time_unit or base.time_unit,
+    }
+    try:
+        return DataMap.model_validate(joined)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = " ".join(str(part) for part in fault["loc"])
+        raise InputError(f"{fault['msg']} (found {fault['input']!r})", where=f"--{place}") from error
 
 
 def _matched(pattern: re.Pattern[str], text: str, option: str, example: str) -> Mapping[str, str]:
