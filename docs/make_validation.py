@@ -29,7 +29,6 @@ from scipy.stats import binom
 
 from vivocart.calibration.observations import observations
 from vivocart.calibration.ranks import Ranks, named_quantities, rank_replicates
-from vivocart.calibration.smc import SmcSettings
 from vivocart.cli.main import run as vivocart
 from vivocart.model.load import load_model
 from vivocart.patients.draws import uncertain_parameters, varying_parameters
@@ -50,7 +49,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 KEPT = ROOT / "results" / "validation" / "ranks"
 STUDY = "hn2301"
-REPLICATES, BATCH = 100, 5
+REPLICATES, BATCH = 100, 4
 RANKED = (
     "car_loss",
     "transfection_half_concentration",
@@ -62,8 +61,6 @@ RANKED = (
     "transfection_share_lymphoid",
     "spread of car_loss",
 )
-SMALL = SmcSettings(n_particles=64, sweeps=2, last_sweeps=6)  # of each small fit
-N_DRAWS = 15
 LEVEL = 0.01  # a fault this improbable over all quantities together is called one
 TESTS = (
     "tests/calibration/test_smc.py",
@@ -92,13 +89,7 @@ def ranks(n_replicates: int) -> tuple[Ranks, int]:
         if not path.exists():
             started = time.monotonic()
             found = rank_replicates(
-                problem,
-                n_replicates=BATCH,
-                first=batch * BATCH,
-                seed=1,
-                quantities=chosen,
-                settings=SMALL,
-                n_draws=N_DRAWS,
+                problem, n_replicates=BATCH, first=batch * BATCH, seed=1, quantities=chosen
             )
             part = {
                 "names": found.names,
@@ -176,7 +167,7 @@ def rank_section(found: Ranks, n_replicates: int) -> tuple[str, dict[str, Any]]:
 
 {n_replicates} populations were drawn from the prior, a study of the size of the HN2301 letter was simulated in
 each and fitted
-by the same sampler with {found.n_draws} nearly independent draws (64 particles), and the rank of the truth noted. Over
+by the same sampler with {found.n_draws} nearly independent draws, and the rank of the truth noted. Over
 {len(table)} quantities the smallest p-value against uniform ranks is {least:.3f}, {adjusted:.2f} after
 Bonferroni: **{verdict}**.
 Mean 0.5 and spread 1 are those of uniform ranks; a spread below 1 says posteriors too wide, above 1 too
