@@ -211,3 +211,11 @@ def test_the_values_of_a_fit_stand_beside_the_parameters(client: httpx.Client):
     is_shipped = any(entry["is_fitted"] for entry in client.get("/api/v1/catalog").json()["populations"])
     assert bool(fitted) is is_shipped
     assert all(row["fitted"]["q05"] <= row["fitted"]["median"] <= row["fitted"]["q95"] for row in fitted)
+
+
+def test_fifty_who_ask_at_once_are_all_answered(client: httpx.Client):
+    def turn(place: int) -> int:
+        return ask(client, n_patients=10, arms=[{**ARM, "dose": 1 + place / 20}]).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        assert set(pool.map(turn, range(50))) == {200}

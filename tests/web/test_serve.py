@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,7 +42,7 @@ def test_ctrl_c_ends_it_cleanly_and_frees_the_port(begun: tuple[subprocess.Popen
     assert found, line
     assert httpx.get(f"{found[0]}api/v1/health", trust_env=False, timeout=30).status_code == 200
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert process.stdout is not None
     said = process.stdout.read()
     assert "research, not for treatment decisions" in said and "Stopped" in said and "Traceback" not in said
@@ -83,3 +84,45 @@ def test_the_printed_address_can_be_opened():
 def test_the_work_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("VIVOCART_WORK_DIR", str(tmp_path))
     assert default_work_folder() == tmp_path
+
+
+def test_a_server_that_is_killed_takes_its_worker_along_and_the_next_goes_on(
+    tmp_path: Path, wait: Callable[..., Any]
+):
+    first, address = _started(tmp_path)
+    body = {
+        "kind": "population",
+        "explore": {"arms": [{"product": "HN2301", "dose": 4}], "n_patients": 100_000},
+    }
+    job_id = httpx.post(f"{address}/api/v1/jobs", json=body, trust_env=False, timeout=60).json()["id"]
+    job = f"{address}/api/v1/jobs/{job_id}"
+    wait(lambda: httpx.get(job, trust_env=False, timeout=60).json()["progress"] > 0)
+    (worker,) = _children(first.pid)
+    first.kill()
+    first.wait()
+    wait(lambda: not Path(f"/proc/{worker}").exists())
+    second, address = _started(tmp_path)
+    found = httpx.get(f"{address}/api/v1/jobs/{job_id}", trust_env=False, timeout=60).json()
+    gone = httpx.delete(f"{address}/api/v1/jobs/{job_id}", trust_env=False, timeout=60).json()
+    second.kill()
+    second.wait()
+    for process in (first, second):
+        assert process.stdout is not None
+        process.stdout.close()
+    assert found["state"] in ("queued", "running") and "server stopped" in found["note"]
+    assert gone["state"] == "cancelled"
+
+
+def _started(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen([*COMMAND, str(folder), "--port", "0"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+    assert found is not None
+    return process, found[0]
+
+
+def _children(pid: int) -> list[int]:
+    place = Path(f"/proc/{pid}/task")
+    if not place.is_dir():
+        pytest.skip("this system does not tell the children of a process")
+    return [int(child) for task in place.iterdir() for child in (task / "children").read_text().split()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -60,3 +62,6 @@ def serve(
         library=library,
     )
     run(settings, say=click.echo, is_opened=is_opened)
+    # all is closed and written; a compilation in the background cannot be stopped, and Python's own end could wait for it
+    sys.stdout.flush()
+    os._exit(0)
