@@ -55,6 +55,14 @@ def test_every_observable_has_its_unit_and_name(model: Model, patients: VirtualP
     assert list(sim.to_frame().columns[:2]) == ["patient", "time"]
 
 
+def test_one_observable_is_the_same_alone_and_from_the_data_set(model: Model, patients: VirtualPopulation):
+    sim = simulate(model, LETTER, patients, days=10)
+    alone = sim["b_cells_blood"]
+    assert alone.identical(sim.data["b_cells_blood"])
+    assert sim["b_cells_blood"].identical(alone)
+    assert sim.data is sim.data
+
+
 def test_rescue_is_given_when_the_patient_asks_for_it(model: Model, patients: VirtualPopulation):
     rule = Rescue(
         product="tocilizumab",

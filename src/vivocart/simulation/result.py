@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import pandas as pd
@@ -50,23 +50,32 @@ class Simulation:
     def _data_set(self) -> xr.Dataset:
         import xarray as xr  # a tenth of a second that who reads ``values`` need not wait
 
-        variables = {
-            row.id: (("patient", "time"), values.T, {"units": row.unit, "long_name": row.label})
-            for row, values in zip(self.observables, self.values, strict=True)
-        }
+        variables = {row.id: self._variable(place) for place, row in enumerate(self.observables)}
+        return xr.Dataset(variables, coords=self._coordinates())
+
+    def _variable(self, place: int) -> tuple[tuple[str, str], np.ndarray, dict[str, str]]:
+        row = self.observables[place]
+        return ("patient", "time"), self.values[place].T, {"units": row.unit, "long_name": row.label}
+
+    def _coordinates(self) -> dict[str, Any]:
         about_time = {"units": "d", "long_name": "time since the first infusion or preparation"}
         # an index of pandas is taken as it is; of an array xarray would first ask libraries of units
-        coordinates = {
+        return {
             "patient": pd.Index(self.patients.ids),
             "time": ("time", pd.Index(self.times_days), about_time),
         }
-        return xr.Dataset(variables, coords=coordinates)
 
     def __getitem__(self, observable: str) -> xr.DataArray:
         """Values of one observable, shape (patient, time); an unknown name is answered with the nearest three."""
-        if observable not in self.data:
-            raise UnknownNameError("observable", observable, (row.id for row in self.observables))
-        return self.data[observable]
+        import xarray as xr
+
+        ids = [row.id for row in self.observables]
+        if observable not in ids:
+            raise UnknownNameError("observable", observable, ids)
+        if self._made:
+            return self._made[0][observable]
+        dimensions, values, about = self._variable(ids.index(observable))
+        return xr.DataArray(values, dims=dimensions, coords=self._coordinates(), attrs=about, name=observable)
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each patient and time, one column for each observable."""
