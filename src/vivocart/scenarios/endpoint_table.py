@@ -117,8 +117,9 @@ def is_flag(id: str, values: np.ndarray, unit: str) -> bool:
     """Whether an endpoint says yes or no: every value known is 0 or 1, and it is no grade."""
     if unit != "1" or "grade_max" in id:
         return False
-    known = values[~np.isnan(values)]
-    return known.size > 0 and bool(((known == 0.0) | (known == 1.0)).all())
+    n_known = len(values) - np.count_nonzero(np.isnan(values))
+    n_yes_or_no = np.count_nonzero(values == 0.0) + np.count_nonzero(values == 1.0)
+    return bool(n_known > 0 and n_yes_or_no == n_known)
 
 
 @final
