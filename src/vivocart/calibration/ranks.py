@@ -33,6 +33,9 @@ from vivocart.ground.streams import normals, uniforms
 Quantities = Callable[[Particles], Mapping[str, np.ndarray]]
 """What is ranked: from particles to named numbers, shape (n_particles,)."""
 
+SMALL_FIT = SmcSettings(n_particles=48, sweeps=2, last_sweeps=4, patient_groups=2)
+"""A fit of a replicate: few particles and rounds, since a hundred are made and each is judged by ranks only."""
+
 _MAXIMUM_TRUTHS = 50
 
 
@@ -112,7 +115,7 @@ def rank_replicates(
     first
         Number of the first replicate: one run of twenty is two of ten, the second with ``first=10``.
     """
-    small = settings or SmcSettings(n_particles=48, sweeps=2, last_sweeps=4)
+    small = settings or SMALL_FIT
     found: list[list[int]] = []
     names: tuple[str, ...] = ()
     redrawn = 0

@@ -34,7 +34,6 @@ _NEARLY = 0.85  # of the wanted number at a temperature of 1: a last small step 
 _WANTED_ACCEPTANCE = 0.3
 _LEAST_STEP, _FIRST_STEP = 0.02, 0.5
 _MAXIMUM_STAGES = 60
-_PATIENT_GROUPS = 5  # a cohort's patients are moved in so many groups, one after the other
 
 
 @final
@@ -48,12 +47,15 @@ class SmcSettings:
         Particles, and the seed of every random number.
     sweeps, last_sweeps
         Rounds of moves after each step of the temperature, and after the last.
+    patient_groups
+        A cohort's patients are moved in so many groups, one after the other: fewer are quicker, more move further.
     """
 
     n_particles: int = 1000
     seed: int = 1
     sweeps: int = 5
     last_sweeps: int = 10
+    patient_groups: int = 5
 
 
 @final
@@ -256,7 +258,7 @@ def _swept(problem: Problem, settings: SmcSettings, state: SmcState, threads: in
                     tried[:, 1] += (moved.acceptance, 1.0)
     for place, study in enumerate(problem.studies):
         groups = np.array_split(
-            np.arange(study.design.n_patients), min(_PATIENT_GROUPS, study.design.n_patients)
+            np.arange(study.design.n_patients), min(settings.patient_groups, study.design.n_patients)
         )
         for which, positions in enumerate(groups):
             moved = move_patients(
