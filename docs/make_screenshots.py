@@ -136,7 +136,7 @@ def taken(browser: Any, address: str, shot: Shot) -> bytes:
     )
     page = context.new_page()
     page.goto(f"{address}{shot.path}")
-    page.wait_for_selector(shot.ready, timeout=240_000)
+    page.wait_for_selector(shot.ready, timeout=560_000)
     page.wait_for_timeout(1200)
     if shot.act:
         shot.act(page)

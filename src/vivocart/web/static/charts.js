@@ -123,7 +123,7 @@ async function redraw(world, chart) {
   if (!world.result) { return; }
   const { spec } = chart;
   const names = world.result.arms.map((arm) => arm.label);
-  const style = { width: chart.plot.clientWidth < 240 ? 1.5 : 2, dashes: DASHES };
+  const style = { width: chart.plot.clientWidth < 240 ? 1.5 : 2, dashes: DASHES, opacity: names.length > 2 ? 0.6 : 1 }; // four bands over each other stay readable
   const traces = curves(spec, world.result, world.view).map((curve) => traceOf(curve, world.palette.colors, names, style));
   if (world.view.marks) {
     spec.panels.forEach((panel, axis) => {

@@ -136,7 +136,7 @@ export function traceOf(curve, colors, names, style) {
   const color = colors[curve.arm % colors.length];
   const base = { type: "scatter", uid: curve.uid, x: curve.x, y: curve.y, ...axes, showlegend: false };
   if (curve.kind === "band") {
-    return { ...base, mode: "none", fill: "toself", fillcolor: faded(color, curve.level === "90" ? 0.16 : 0.28), line: { width: 0 }, hoverinfo: "skip", hoveron: "points" };
+    return { ...base, mode: "none", fill: "toself", fillcolor: faded(color, (curve.level === "90" ? 0.16 : 0.28) * style.opacity), line: { width: 0 }, hoverinfo: "skip", hoveron: "points" };
   }
   if (curve.kind === "ticks") {
     return { ...base, mode: "lines", line: { color, width: 2 }, hoverinfo: "skip", connectgaps: false };
