@@ -121,10 +121,9 @@ def fit_warnings(analysis: IndividualAnalysis) -> list[str]:
                 "do not read covariates off them."
             )
     n = fit.problem.n_subjects
-    if n < _FEW_PATIENTS:
-        found.append(
-            f"{n} patients say little about how patients differ; spreads tend to come out too small."
-        )
+    if n + fit.problem.prior_patients < _FEW_PATIENTS:
+        who = "1 patient says" if n == 1 else f"{n} patients say"
+        found.append(f"{who} little about how patients differ; spreads tend to come out too small.")
     if not fit.problem.uses_prior and n < len(fit.vector):
         found.append("There are fewer patients than numbers to find: use what is known beforehand (--prior).")
     return found
