@@ -61,6 +61,7 @@ BUILDERS = {
     "events.py:_Pending",
     "graph.py:Derivatives",
     "graph.py:Graph",
+    "loops.py:_Function",
     "mathml.py:MathReader",
     "sbml_quantities.py:Draft",
     "sbml_quantities.py:View",

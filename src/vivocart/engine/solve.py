@@ -267,14 +267,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     given = doses if doses is not None else no_doses(n)
     check_doses(given, n, compiled.dosed, compiled.system)
     absolute = check_atol(atol, compiled)
-    settings = Settings(
-        until=np.inf,
-        relative_tolerance=float(rtol),
-        longest_step=_longest(max_step),
-        step_limit=int(step_limit),
-        turn_limit=int(turn_limit),
-        stop_after_outputs=True,
-    )
+    settings = _to_last_output(rtol, max_step, step_limit, turn_limit)
     workers = threads or os.cpu_count() or 1
     # several blocks a thread, so that none waits long for another; one thread waits for nobody
     width = block or max(1, min(_BLOCK, n if workers == 1 else -(-n // (4 * workers))))
@@ -306,6 +299,17 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         observable_ids=compiled.observable_ids,
         doses_given=np.isfinite(given_times).sum(axis=2),
         dose_times=given_times,
+    )
+
+
+def _to_last_output(rtol: float, max_step: float | None, step_limit: int, turn_limit: int) -> Settings:
+    return Settings(
+        until=np.inf,
+        relative_tolerance=float(rtol),
+        longest_step=_longest(max_step),
+        step_limit=int(step_limit),
+        turn_limit=int(turn_limit),
+        stop_after_outputs=True,
     )
 
 
