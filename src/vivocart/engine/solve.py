@@ -71,7 +71,7 @@ __all__ = [
 ]
 
 Numbers = NDArray[np.float64]
-_BLOCK = 512
+_BLOCK = 512  # patients at most; threads take several blocks, so that none waits long, and one alone whole ones
 _LAST_GOOD = int(Status.STOPPED)  # statuses after it are failures
 
 
@@ -269,7 +269,6 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     absolute = check_atol(atol, compiled)
     settings = _to_last_output(rtol, max_step, step_limit, turn_limit)
     workers = threads or os.cpu_count() or 1
-    # several blocks a thread, so that none waits long for another; one thread waits for nobody
     width = block or max(1, min(_BLOCK, n if workers == 1 else -(-n // (4 * workers))))
     most = max((trigger.max_count for trigger in triggers), default=0)
     values = np.empty((n, len(t), at.n_observables))
