@@ -10,7 +10,7 @@ import httpx
 from vivocart.web.app import create_app
 from vivocart.web.settings import LIMITS, ServerSettings
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "explorer.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "explorer_api.md").read_text(encoding="utf-8")
 
 
 def test_every_route_stands_in_the_page(tmp_path: Path):
@@ -26,7 +26,7 @@ def test_the_python_examples_run(client: httpx.Client, capsys):
     blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
     code = "\n".join(blocks).replace("http://127.0.0.1:8765", str(client.base_url).rstrip("/"))
     names: dict[str, object] = {}
-    exec(compile(code.replace("500}", "20}"), "docs/explorer.md", "exec"), names)
+    exec(compile(code.replace("500}", "20}"), "docs/explorer_api.md", "exec"), names)
     names["server"].close()
     said = capsys.readouterr().out
     assert "such patients" in said and "done" in said
