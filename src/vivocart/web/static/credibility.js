@@ -67,9 +67,9 @@ function coverage(rows) {
   if (!rows.length) { return ""; }
   return h("div", { class: "scroll" }, h("table", { class: "narrow" },
     h("caption", { text: "How often predicted intervals held what was published. Observations of one study depend on each other, so this is a description, not a test." }),
-    h("thead", {}, h("tr", {}, ["Observations", "Interval", "Held", "Share", "Expected by chance"].map((text) => h("th", { scope: "col", text })))),
+    h("thead", {}, h("tr", {}, ["Observations", "Interval", "Held", "Share", "95 % interval of the share"].map((text) => h("th", { scope: "col", text })))),
     h("tbody", {}, rows.map((row) => h("tr", {}, h("th", { scope: "row", text: TITLES[row.status] || row.status }), h("td", { text: percent(row.level) }), h("td", { text: `${row.n_inside} of ${row.n}` }), h("td", { text: percent(row.share) }),
-      h("td", {}, `${row.low} to ${row.high} `, h("span", { class: "quiet", text: row.is_plausible ? "" : "(outside)" })))))));
+      h("td", {}, `${percent(row.low)} to ${percent(row.high)} `, h("span", { class: "quiet", text: row.is_plausible ? "" : `does not hold ${percent(row.level)}` })))))));
 }
 
 const idOf = (status) => `figure-${status.replaceAll(" ", "-")}`;
