@@ -71,7 +71,9 @@ __all__ = [
 ]
 
 Numbers = NDArray[np.float64]
-_BLOCK = 512  # patients at most; threads take several blocks, so that none waits long, and one alone whole ones
+_BLOCK = (
+    512  # patients at most; threads take several blocks, so that none waits long, and one alone whole ones
+)
 _LAST_GOOD = int(Status.STOPPED)  # statuses after it are failures
 
 

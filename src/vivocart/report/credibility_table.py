@@ -143,8 +143,8 @@ def answers(result: Credibility) -> list[str]:
         half = next(c for c in result.coverage if c.status == entry.status and c.level == LEVELS[0])
         if entry.status == "fitted":
             said.append(
-                f"Fitted: **{entry.n_inside} of {entry.n}** published numbers lie in the central 90 % of predicted cohorts and "
-                f"**{half.n_inside} of {half.n}** in the central half: the fit did its work, which is no test of the model."
+                f"Fitted: **{entry.n_inside} of {entry.n}** published numbers lie in the central 90 % of predicted cohorts "
+                f"and **{half.n_inside} of {half.n}** in the central half: the fit did its work, which is no test of the model."
             )
             continue
         verdict = "as many as expected within its error" if entry.is_plausible else "not what is expected"
