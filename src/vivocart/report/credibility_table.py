@@ -144,7 +144,7 @@ def answers(result: Credibility) -> list[str]:
         if entry.status == "fitted":
             said.append(
                 f"Fitted: **{entry.n_inside} of {entry.n}** published numbers lie in the central 90 % of predicted cohorts "
-                f"and **{half.n_inside} of {half.n}** in the central half: the fit did its work, which is no test of the model."
+                f"and **{half.n_inside} of {half.n}** in the central half: the fit did its work, which tests nothing."
             )
             continue
         verdict = "as many as expected within its error" if entry.is_plausible else "not what is expected"
