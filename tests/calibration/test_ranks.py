@@ -25,9 +25,7 @@ def test_ranks_are_uniform_where_the_fit_is_right():
     quantities = named_quantities(
         posed, ["z0", "z1", "never", "spread of s"], typical=("z0", "z1", "never"), varying=("s",)
     )
-    ranks = rank_replicates(
-        posed, n_replicates=60, seed=2, quantities=quantities, settings=SMALL, n_draws=15
-    )
+    ranks = rank_replicates(posed, n_replicates=60, seed=2, quantities=quantities, settings=SMALL, n_draws=15)
     table = ranks.uniformity(bins=5)
     assert set(table["quantity"]) == {
         "z0",

@@ -33,8 +33,8 @@ from vivocart.ground.streams import normals, uniforms
 Quantities = Callable[[Particles], Mapping[str, np.ndarray]]
 """What is ranked: from particles to named numbers, shape (n_particles,)."""
 
-SMALL_FIT = SmcSettings(n_particles=48, sweeps=2, last_sweeps=4, patient_groups=2)
-"""A fit of a replicate: few particles and rounds, since a hundred are made and each is judged by ranks only."""
+SMALL_FIT = SmcSettings(n_particles=48, sweeps=3, last_sweeps=12, patient_groups=2)
+"""A fit of a replicate: few particles, since a hundred are made; with fewer rounds the log likelihood is still rising."""
 
 _MAXIMUM_TRUTHS = 50
 
