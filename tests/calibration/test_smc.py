@@ -191,10 +191,11 @@ def test_an_impossible_row_is_told():
 
 def test_temperature_and_resampling():
     rng = np.random.default_rng(1)
-    log_likelihood = -5.0 * rng.standard_normal(400) ** 2
+    log_likelihood = -50.0 * rng.standard_normal(400) ** 2
     temperature = next_temperature(log_likelihood, 0.0, 200.0)
     assert effective_number(temperature * log_likelihood) == pytest.approx(200.0, rel=1e-6)
     assert next_temperature(np.zeros(10), 0.3, 5.0) == 1.0
+    assert next_temperature(0.1 * log_likelihood, 0.0, 200.0) == 1.0  # 183 are near enough to spare a step
     log_weights = np.log(np.array([0.1, 0.0 + 1e-300, 0.4, 0.5]))
     counts = np.mean(
         [np.bincount(systematic_places(log_weights, u), minlength=4) for u in (np.arange(100) + 0.5) / 100],

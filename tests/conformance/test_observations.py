@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 from importlib.resources import files
 
 import pytest
 
 from vivocart.calibration.observations import observations
-from vivocart.endpoints.registry import known_endpoints
+from vivocart.endpoints.registry import find_endpoint, known_endpoints
 from vivocart.evidence.library import quantities, records
 from vivocart.ground.units import factor
 
@@ -21,6 +22,8 @@ OTHER_WORDS = {
     "hn2301_il6_raised": "no number found",
     "hn2301_crp_raised": "no number found",
     "alexander2024_anti_dsdna": "the quantity is the day, the row the level on it",
+    "alexander2024_b_cells": "the quantity is the day, the row the level on it",
+    "yu2022_b_cells_left": "one over one and the largest lysis, 159 times the natural loss",
 }
 
 
@@ -40,16 +43,27 @@ def test_says_the_number_of_its_quantity(row):
         stated = (quantity.lower * scale, quantity.upper * scale)
         assert (row.lower, row.upper) == pytest.approx(stated)
     else:
-        assert row.value == pytest.approx(quantity.value * scale, rel=1e-5)
+        assert row.value == pytest.approx(_stated(row, quantity) * scale, rel=1e-5)
+
+
+def _stated(row, quantity):
+    """The number of the quantity that the statistic of the row is: its value, its spread or a quartile beside it."""
+    if row.statistic == "sd":
+        assert quantity.spread_kind == "sd"
+        return quantity.spread
+    if row.statistic == "quantile" and row.level != 0.5:
+        assert quantity.spread_kind == "iqr"
+        return {0.25: quantity.lower, 0.75: quantity.upper}[row.level]
+    return quantity.value
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.measure], ids=lambda row: row.id)
 def test_measure_is_an_endpoint_or_an_observable_on_a_day(row):
-    known = known_endpoints()
-    if row.measure in known:
-        assert known[row.measure].unit == row.unit
-        if known[row.measure].day is not None:
-            assert row.time_days == known[row.measure].day
+    if row.measure in known_endpoints() or re.search(r"_d\d", row.measure):
+        entry = find_endpoint(row.measure)
+        assert row.unit == ("%" if row.statistic == "fraction" else entry.unit)
+        if entry.day is not None:
+            assert row.time_days == entry.day
         return
     with (files("vivocart.model") / "observables.csv").open(newline="") as handle:
         units = {entry["id"]: entry["unit"] for entry in csv.DictReader(handle)}

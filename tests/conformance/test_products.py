@@ -43,7 +43,10 @@ def test_amounts_add_up(product: Product):
 def test_units_agree_with_the_conversion(product: Product):
     flat = product.dose_unit.removesuffix("/kg")
     if flat != "course":
-        assert product.amount_per_dose_unit == pytest.approx(units.factor(flat, product.state_unit))
+        arrives = product.amount_per_dose_unit / units.factor(flat, product.state_unit)
+        # what is given under the skin arrives in part, and the product says which
+        said = any(f"{arrives:g}" in sentence for sentence in product.assumed)
+        assert arrives == pytest.approx(1.0) or (arrives < 1.0 and said)
 
 
 @pytest.mark.parametrize("product", PRODUCTS.values(), ids=PRODUCTS)

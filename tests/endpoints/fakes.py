@@ -43,6 +43,7 @@ OBSERVABLES = {
     "tocilizumab": 0.0,
     "lymphodepletion": 0.0,
     "carrier_antibody": 0.0,
+    "prednisone": 10.0,
 }
 THRESHOLDS = {
     "crs_fever_threshold": 25.0,
