@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# An example has no deadline of its own: a busy machine is not a wrong result.
+hypothesis.settings.register_profile("vivocart", deadline=None)
+hypothesis.settings.load_profile("vivocart")
 
 ROOT = Path(__file__).resolve().parent.parent
 
