@@ -87,7 +87,9 @@ def test_ten_thousand_patients_survive_a_reload(open_page: Open, new_server: Cal
     show = page.get_by_role("button", name="Show in the charts").first
     show.wait_for(timeout=90_000)
     show.click()
-    page.wait_for_function("/^(10 000|99\\d\\d) virtual/.test(document.querySelector('#run-line').textContent)")
+    page.wait_for_function(
+        "/^(10 000|99\\d\\d) virtual/.test(document.querySelector('#run-line').textContent)"
+    )
     page.get_by_role("button", name="Back to live").click()
     page.wait_for_function("document.querySelector('#run-line').textContent.startsWith('50 virtual')")
 

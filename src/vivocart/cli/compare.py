@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vivocart.cli.options import (
+    days_option,
     examples,
     json_option,
     out_file_option,
@@ -40,13 +41,7 @@ if TYPE_CHECKING:
     help='An arm as "PRODUCT DOSE UNIT x N every DAYS d", with "over HOURS h" and a leading "LABEL: " if wanted. Repeat it.',
 )
 @patients_option(200)
-@click.option(
-    "--days",
-    type=click.FloatRange(min=0, min_open=True),
-    default=180.0,
-    show_default=True,
-    help="Length of the simulation.",
-)
+@days_option("Length of the simulation.")
 @seed_option
 @threads_option
 @out_file_option("compared.parquet")

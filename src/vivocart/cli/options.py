@@ -18,6 +18,13 @@ threads_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
 )
+draws_option = click.option(
+    "--draws",
+    default="posterior",
+    show_default=True,
+    metavar="SOURCE",
+    help="Where populations come from: posterior (of the shipped fits), prior, or a posterior file.",
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress; errors only.")
 
 
@@ -32,6 +39,29 @@ def patients_option(default: int | None):  # noqa: ANN201  (a decorator of click
         show_default=shown,
         metavar="N",
         help="Number of virtual patients.",
+    )
+
+
+def days_option(shown: str):  # noqa: ANN201  (a decorator of click's own type)
+    """The ``--days`` option with what it means for one command."""
+    return click.option(
+        "--days",
+        type=click.FloatRange(min=0, min_open=True),
+        default=180.0,
+        show_default=True,
+        help=shown,
+    )
+
+
+def cohorts_option(shown: str):  # noqa: ANN201  (a decorator of click's own type)
+    """The ``--cohorts`` option of the credibility table with what it means for one command."""
+    return click.option(
+        "--cohorts",
+        type=click.IntRange(min=2),
+        default=400,
+        show_default=True,
+        metavar="N",
+        help=shown,
     )
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from vivocart.cli.options import examples, json_option, quiet_option, seed_option, threads_option
+from vivocart.cli.options import (
+    cohorts_option,
+    draws_option,
+    examples,
+    json_option,
+    quiet_option,
+    seed_option,
+    threads_option,
+)
 from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
 from vivocart.cli.progress import progress
 
@@ -32,21 +40,8 @@ def report() -> None:
     help="YAML with question, context_of_use, endpoints, and what only you can say: model_influence, "
     "decision_consequence, model_impact (each with rating and rationale).",
 )
-@click.option(
-    "--draws",
-    default="posterior",
-    show_default=True,
-    metavar="SOURCE",
-    help="Where populations come from: posterior (of the shipped fits), prior, or a posterior file.",
-)
-@click.option(
-    "--cohorts",
-    type=click.IntRange(min=2),
-    default=400,
-    show_default=True,
-    metavar="N",
-    help="Cohorts of each study in the credibility table.",
-)
+@draws_option
+@cohorts_option("Cohorts of each study in the credibility table.")
 @seed_option
 @threads_option
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vivocart.cli.options import (
+    days_option,
     examples,
     json_option,
     out_file_option,
@@ -143,13 +144,7 @@ def local(
     help="Base points, a power of two; runs are N times the parameters and two more.",
 )
 @patients_option(1)
-@click.option(
-    "--days",
-    type=click.FloatRange(min=0, min_open=True),
-    default=180.0,
-    show_default=True,
-    help="Length after the first infusion.",
-)
+@days_option("Length after the first infusion.")
 @seed_option
 @threads_option
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Parameters to print.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vivocart.cli.options import (
+    days_option,
     examples,
     json_option,
     out_file_option,
@@ -55,13 +56,7 @@ if TYPE_CHECKING:
     help="Length of one infusion; the product's own unless given.",
 )
 @patients_option(200)
-@click.option(
-    "--days",
-    type=click.FloatRange(min=0, min_open=True),
-    default=180.0,
-    show_default=True,
-    help="Length of the simulation.",
-)
+@days_option("Length of the simulation.")
 @seed_option
 @threads_option
 @out_file_option("run.parquet")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vivocart.cli.options import examples, json_option, quiet_option, seed_option, threads_option
+from vivocart.cli.options import (
+    cohorts_option,
+    draws_option,
+    examples,
+    json_option,
+    quiet_option,
+    seed_option,
+    threads_option,
+)
 from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
 from vivocart.cli.progress import progress
 
@@ -36,21 +44,8 @@ if TYPE_CHECKING:
 @click.option(
     "--only-own", is_flag=True, help="Judge the file of --observations alone, without the shipped studies."
 )
-@click.option(
-    "--draws",
-    default="posterior",
-    show_default=True,
-    metavar="SOURCE",
-    help="Where populations come from: posterior (of the shipped fits), prior, or a posterior file.",
-)
-@click.option(
-    "--cohorts",
-    type=click.IntRange(min=2),
-    default=400,
-    show_default=True,
-    metavar="N",
-    help="Cohorts of each study; fewer where it is large.",
-)
+@draws_option
+@cohorts_option("Cohorts of each study; fewer where it is large.")
 @seed_option
 @threads_option
 @click.option(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, final
@@ -136,10 +136,10 @@ def read_template(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def environment() -> jinja2.Environment:
-    """Jinja as the pages of this room use it: everything escaped, nothing undefined."""
+def environment(read: Callable[[str], str | None] = read_template) -> jinja2.Environment:
+    """Jinja as pages with cards use it: everything escaped, nothing undefined; ``read`` gives a template's text by name."""
     found = jinja2.Environment(
-        loader=jinja2.FunctionLoader(read_template),
+        loader=jinja2.FunctionLoader(read),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -147,23 +147,16 @@ class Setting:
         draws, draw = self.center, np.zeros(count, dtype=np.int64)
         if typical_draw is not None:
             draws, draw = self.drawn, typical_draw
-        if draws is not None and len(draws):
-            return VirtualPopulation.sample(
-                self.model,
-                n_patients=count,
-                seed=self.seed,
-                criteria=self.criteria,
-                first=first,
-                draws=draws,
-                draw=draw,
-            )
+        is_drawn = draws is not None and len(draws) > 0
         return VirtualPopulation.sample(
             self.model,
             n_patients=count,
             seed=self.seed,
             criteria=self.criteria,
             first=first,
-            typical_draw=typical_draw,
+            draws=draws if is_drawn else None,
+            draw=draw if is_drawn else None,
+            typical_draw=None if is_drawn else typical_draw,
         )
 
 

@@ -17,8 +17,7 @@ import jinja2
 from vivocart.ground.errors import UnknownNameError
 from vivocart.ground.provenance import current_versions
 from vivocart.report.palette import switchable_theme_css
-from vivocart.report.record_page import DISCLAIMER, breakable, card_parts, record_view
-from vivocart.report.spelling import exact, in_print, number, unit_words
+from vivocart.report.record_page import DISCLAIMER, card_parts, environment, record_view
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,25 +151,6 @@ def _template_text(name: str) -> str | None:
     return None
 
 
-def _capitalized(text: str) -> str:
-    return (text[:1].upper() + text[1:]).rstrip(".")
-
-
 @functools.cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_template_text),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
-        "breakable": breakable,
-        "capitalize_first": _capitalized,
-        "exact": exact,
-        "in_print": in_print,
-        "number": number,
-        "unit": unit_words,
-    }
-    return environment
+    return environment(_template_text)
