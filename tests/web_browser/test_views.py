@@ -94,8 +94,9 @@ def test_ten_thousand_patients_survive_a_reload(open_page: Open, new_server: Cal
     page.wait_for_function("document.querySelector('#run-line').textContent.startsWith('50 virtual')")
 
 
-def test_a_job_can_be_cancelled(open_page: Open):
-    page = open_page("/#a=HN2301,4,3,3&n=50&d=180&t=jobs")
+def test_a_job_can_be_cancelled(open_page: Open, new_server: Callable[[], Any]):
+    own = new_server()  # whose first job is this test's
+    page = open_page("/#a=HN2301,4,3,3&n=50&d=180&t=jobs", at=own.address)
     page.locator("#panel-jobs select").select_option("100000")
     page.get_by_role("button", name="Run these regimens").click()
     row = page.locator(".jobs li").first
