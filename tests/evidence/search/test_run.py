@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import itertools
 import re
 import unicodedata
@@ -12,9 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vivocart.evidence.citations import source_line
-from vivocart.evidence.collect.clipboard import add_to_clipboard
 from vivocart.evidence.importers.detect import read_records
-from vivocart.evidence.search.history import clear_history, history, remember
 from vivocart.evidence.search.run import SORTS, matching, search
 from vivocart.evidence.store import add, open_library
 from vivocart.ground.errors import InputError, UnknownNameError
@@ -37,8 +36,9 @@ MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 SEASONS = {"winter": 1, "spring": 4, "summer": 7, "fall": 10}
 
 
+@functools.cache
 def split(text):
-    """Words, letter by letter."""
+    """Words, letter by letter; nobody changes the list."""
     found, word = [], ""
     for letter in unicodedata.normalize("NFKD", text.lower()):
         if unicodedata.combining(letter):
@@ -381,7 +381,7 @@ def test_any_tree_of_terms_finds_what_a_plain_walk_finds(suite_library, data):
     assert set(search(library, found.translation, now=NOW).record_ids) == set(found.record_ids)
 
 
-# -- order, history, clipboard ----------------------------------------------------------------------------------------
+# -- order, and what is odd ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sort", list(SORTS))
@@ -424,58 +424,6 @@ def test_best_match_begins_with_the_record_that_says_it_most(tmp_path):
             "pmid1",
             "pmid3",
         )
-
-
-def test_numbers_of_the_history_and_the_clipboard_are_sets(suite_library):
-    library, records = suite_library
-    clear_history(library)
-    assert remember(library, "stroke[ti]", "x", 1, NOW.date()) == 1
-    assert remember(library, "#1 AND acute[ti]", "x", 1, NOW.date()) == 2
-    assert remember(library, "#1 AND acute[ti]", "y", 1, NOW.date()) == 2
-    wanted = naive(records, lambda r: words_in("ti", "stroke")(r) and words_in("ti", "acute")(r))
-    assert set(search(library, "#2", now=NOW).record_ids) == wanted
-    add_to_clipboard(library, sorted(records)[:5], now=NOW)
-    assert set(search(library, "#0", now=NOW).record_ids) == set(sorted(records)[:5])
-    both = set(search(library, "#0 OR #2 NOT #0", now=NOW).record_ids)
-    assert both == wanted - set(sorted(records)[:5])
-    later = NOW + datetime.timedelta(hours=8)
-    assert search(library, "#0", now=later).count == 0
-    with pytest.raises(InputError, match=r"query, character 7: no search #7; the history holds #1 to #2"):
-        search(library, "#1 OR #7", now=NOW)
-
-
-def test_the_history_keeps_the_last_hundred(tmp_path):
-    with open_library(tmp_path / "l.sqlite") as library:
-        for number in range(105):
-            remember(library, f"lupus{number}", "", 0, NOW.date())
-        kept = history(library)
-        assert [kept[0].number, kept[-1].number, len(kept)] == [6, 105, 100]
-        with pytest.raises(InputError, match="no search #5; the history holds #6 to #105"):
-            search(library, "#5", now=NOW)
-        assert clear_history(library) == 100
-        with pytest.raises(InputError, match="the history is empty"):
-            search(library, "#5", now=NOW)
-        assert remember(library, "lupus", "", 0, NOW.date()) == 1
-
-
-def test_a_record_that_pubmed_deleted_is_not_found(tmp_path):
-    with open_library(tmp_path / "l.sqlite") as library:
-        add(library, read_records("PMID- 7\nTI  - Lupus.\n"), source="x", seen_on=NOW.date())
-        assert search(library, "lupus[ti]", now=NOW).record_ids == ("pmid7",)
-        deletion = "<PubmedArticleSet><DeleteCitation><PMID>7</PMID></DeleteCitation></PubmedArticleSet>"
-        add(library, read_records(deletion), source="x", seen_on=NOW.date())
-        assert search(library, "lupus[ti]", now=NOW).record_ids == ()
-
-
-def test_what_changed_is_searched_as_it_stands_now(tmp_path):
-    with open_library(tmp_path / "l.sqlite") as library:
-        for text in (
-            "PMID- 7\nTI  - Lupus.\nPST - aheadofprint\n",
-            "PMID- 7\nTI  - Lupus.\nPST - ppublish\nVI  - 3\n",
-        ):
-            add(library, read_records(text), source="x", seen_on=NOW.date())
-        assert search(library, "pubstatusaheadofprint", now=NOW).count == 0
-        assert search(library, "3[vi]", now=NOW).record_ids == ("pmid7",)
 
 
 def test_a_long_list_of_pmids_and_a_deep_query_are_read(suite_library):
