@@ -23,7 +23,7 @@ SYSTEM_NOTES = {
     "amici": "builds from source: cmake, C++ compiler, SWIG, BLAS, HDF5",
     "cvode": "Debian packages libsundials-dev, libsuitesparse-dev, gcc",
 }
-NOT_RUN_WITHOUT_R = "R is not installed; the package is for R"
+_NO_R = "R is not installed; the package is for R (Debian: r-base-core, r-cran-desolve)"
 
 
 def make_environment(folder: Path) -> dict[str, str]:
@@ -51,18 +51,16 @@ def _reason(text: str, peer: str) -> str:
 
 
 def _without_r() -> dict[str, str]:
-    """mrgsolve and deSolve are R packages; they are named where R is not there."""
+    """R packages that are not there, with the reason; R is the machine's own."""
     if shutil.which("Rscript") is None:
-        return {"mrgsolve": NOT_RUN_WITHOUT_R, "desolve": NOT_RUN_WITHOUT_R}
+        return {"mrgsolve": _NO_R, "desolve": _NO_R}
     reasons = {}
     for package in ("mrgsolve", "deSolve"):
         done = subprocess.run(
             ["Rscript", "-e", f"library({package})"], capture_output=True, text=True, check=False
         )
-        known = done.returncode == 0
-        reasons[package.lower()] = (
-            "R has it, but there is no driver for it here"
-            if known
-            else f"R does not have the package {package}"
-        )
+        if done.returncode:
+            reasons[package.lower()] = f"R does not have the package {package}"
+    if "mrgsolve" not in reasons:
+        reasons["mrgsolve"] = "R has it, but there is no driver for it here"
     return reasons

@@ -29,6 +29,7 @@ PEERS = {
     "cvode_dense": "cvode:make_dense",
     "cvode_klu": "cvode:make_klu",
     "scipy_lsoda": "lsoda:make_scipy",
+    "desolve": "desolve_peer:make",
     "diffrax": "diffrax_peer:make",
 }
 TARGETS = (1e-4, 1e-6)
@@ -51,19 +52,19 @@ def observed(
     problem: Prepared, solver: Solver, last: int, rtol: float, atol: float
 ) -> tuple[np.ndarray, float]:
     """Observables of the first patients, and processor seconds of the solver."""
-    began = time.process_time()
+    began = solver.clock()
     found = solver.solve(0, last, rtol, atol)
-    seconds = time.process_time() - began
+    seconds = solver.clock() - began
     return (found if solver.gives == "observables" else problem.observe(found)), seconds
 
 
 def climb(problem: Prepared, solver: Solver, reference: np.ndarray, budget: float) -> list[dict]:
     """Accuracy and speed of every setting tried, from loose to tight until the tightest target is reached."""
     rungs: list[dict] = []
-    began = time.process_time()
+    began = solver.clock()
     for factor in _FACTORS:
         for rtol in (rung for rung in _LADDER if rung < 1.01 * solver.loosest):
-            if time.process_time() - began > budget:
+            if solver.clock() - began > budget:
                 return rungs
             rungs.append(rung_at(problem, solver, reference, rtol, rtol * factor))
             error = rungs[-1]["error"]
@@ -103,9 +104,9 @@ def time_at(solver: Solver, rung: dict) -> dict:
     n = int(np.clip(_SECONDS * rung["patients_per_second"], solver.least_patients, solver.most_patients))
     best = None
     for _ in range(_REPEATS):
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), solver.clock()
         found = solver.solve(0, n, rung["rtol"], rung["atol"])
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        cpu, wall = solver.clock() - cpu, time.perf_counter() - wall
         if best is None or cpu < best[0]:
             best = (cpu, wall)
         if cpu > 3 * _SECONDS:

@@ -15,6 +15,7 @@ NAMES = {
     "amici": "AMICI",
     "cvode": "CVODE in C",
     "scipy_lsoda": "SciPy LSODA + Numba",
+    "desolve": "deSolve (R)",
     "diffrax": "diffrax Kvaerno5",
 }
 VARIANTS = {"roadrunner": ("roadrunner", "roadrunner_events"), "cvode": ("cvode_klu", "cvode_dense")}

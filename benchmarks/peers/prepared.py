@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,6 +87,7 @@ class Solver:
     most_patients: int = 2000
     least_patients: int = 1  # that it is made for at once
     loosest: float = 1e-3  # relative tolerance at which its ladder starts
+    clock: Callable[[], float] = time.process_time  # processor seconds of the process that solves
 
 
 def read_prepared(folder: Path) -> Prepared:
