@@ -6,7 +6,10 @@ import contextlib
 import datetime
 import email
 import email.policy
+import shutil
 import socket
+import ssl
+import subprocess
 
 import pytest
 from aiosmtpd import controller, smtp
@@ -62,8 +65,40 @@ def letter(folder, to="a@b.example", subject="Lupus", name="letter"):
     return put_in_outbox(folder, message, name=name)
 
 
-def server(port, user="", password=""):
-    return MailServer(host="127.0.0.1", port=port, security="none", user=user, password=password)
+def server(port, user="", password="", security="none"):
+    return MailServer(host="127.0.0.1", port=port, security=security, user=user, password=password)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 and its key, made for this run and trusted by nobody else."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl is here to make a certificate with")
+    folder = tmp_path_factory.mktemp("certificate")
+    made, key = folder / "certificate.pem", folder / "key.pem"
+    words = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(
+        ["openssl", *words.split(), "-keyout", str(key), "-out", str(made)], check=True, capture_output=True
+    )
+    return made, key
+
+
+@contextlib.contextmanager
+def serving_with_tls(certificate, seen):
+    """A mailbox that takes passwords and letters after STARTTLS only."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+
+    def check(_server, session, _envelope, _mechanism, data):
+        seen.append((session.ssl is not None, data.password))
+        return smtp.AuthResult(success=True)
+
+    with serving(
+        tls_context=context, require_starttls=True, authenticator=check, auth_required=True
+    ) as handler:
+        yield handler
 
 
 def test_letters_reach_the_server_once(mailbox, tmp_path):
@@ -106,7 +141,7 @@ def test_a_server_that_asks_for_a_password_gets_it(tmp_path):
 
     def check(_server, _session, _envelope, _mechanism, data):
         seen.append((data.login, data.password))
-        return smtp.AuthResult(success=data.password == b"right")
+        return smtp.AuthResult(success=data.password == b"right", handled=False)  # so that it says no aloud
 
     with serving(authenticator=check, auth_required=True, auth_require_tls=False) as handler:
         letter(tmp_path)
@@ -115,6 +150,41 @@ def test_a_server_that_asks_for_a_password_gets_it(tmp_path):
         assert "wrong" not in str(caught.value)
         assert len(deliver(tmp_path, server(handler.port, user="me", password="right"))) == 1
     assert (b"me", b"right") in seen
+
+
+def test_starttls_comes_before_the_password(certificate, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    seen = []
+    with serving_with_tls(certificate, seen) as handler:
+        letter(tmp_path)
+        sent = deliver(tmp_path, server(handler.port, user="me", password="right", security="starttls"))
+        assert len(sent) == len(handler.letters) == 1
+    assert seen == [(True, b"right")]
+
+
+def test_a_certificate_that_nobody_vouches_for_gets_neither_letter_nor_password(certificate, tmp_path):
+    seen = []
+    with serving_with_tls(certificate, seen) as handler:
+        letter(tmp_path)
+        with pytest.raises(OutputError, match=r"0 of 1 e-mails sent .*certificate verify failed"):
+            deliver(tmp_path, server(handler.port, user="me", password="right", security="starttls"))
+        assert handler.letters == seen == []
+    assert len(list(tmp_path.glob("*.eml"))) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_server_without_starttls_gets_nothing_in_the_clear(tmp_path):
+    seen = []
+
+    def check(_server, _session, _envelope, _mechanism, data):
+        seen.append(data)
+        return smtp.AuthResult(success=True)
+
+    with serving(authenticator=check, auth_required=True, auth_require_tls=False) as handler:
+        letter(tmp_path)
+        with pytest.raises(OutputError, match=r"0 of 1 e-mails sent .*STARTTLS"):
+            deliver(tmp_path, server(handler.port, user="me", password="right", security="starttls"))
+        assert handler.letters == seen == []
 
 
 def test_the_same_letter_again_takes_the_same_name(tmp_path):
