@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vivocart.evidence.library import quantities
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.therapies.regimen import Regimen
 
@@ -166,3 +167,15 @@ def test_tables_and_plain_data_keep_every_number(
     assert len(table) == infusions + 2
     expected = start + (infusions - 1) * interval if infusions > 1 else start
     assert table[infusions].day == pytest.approx(expected + after)
+
+
+def test_a_dose_per_area_follows_weight_and_reads_back():
+    label = Regimen.parse("rituximab 375 mg/m2 x 4 every 7 d")
+    weights = np.array([51.3, 70.0, 120.0])
+    fit = quantities()
+    surface = fit["livingston2001_surface_at_1_kg"].value * weights ** fit["livingston2001_exponent"].value
+    for row in label.doses(weights):
+        np.testing.assert_allclose(row.amount, 375.0 * surface)
+    assert label.infusions_table[0].unit == "mg/m2"
+    assert Regimen.parse(label.sentence) == label == Regimen.from_dict(label.as_dict())
+    assert label == Regimen("rituximab", dose_mg_per_m2=375, infusions=4, interval_days=7)

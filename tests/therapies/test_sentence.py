@@ -31,6 +31,14 @@ def test_units_of_cells_and_weight():
     assert Regimen.parse("tocilizumab 8 mg/kg").courses[0].dose == 8
 
 
+def test_a_dose_a_day_runs_on():
+    label = Regimen.parse("blinatumomab 28 ug/day for 4 weeks")
+    assert label == Regimen.parse("blinatumomab 28 ug x 28 every 1 d over 24 h")
+    step_up = Regimen.parse("blinatumomab 9 µg/d for 7 d then blinatumomab 28 ug/24h for 21 d after 1 d")
+    assert [row.amount for row in step_up.infusions_table] == [9.0] * 7 + [28.0] * 21
+    assert [row.day for row in step_up.infusions_table] == list(range(28))
+
+
 def test_courses_join():
     both = Regimen.parse("HN2301 4 mg x 3 every 3 d then rituximab 1000 mg x 2 every 2 w after 28 d")
     assert [row.day for row in both.infusions_table] == [0, 3, 6, 34, 48]
@@ -53,6 +61,11 @@ def test_courses_join():
         ("HN2301 4 mg + rituximab 1000 mg after 3 d", "then"),
         ("HN2301 4 mg x 3", "interval_days"),
         ("HN2301 -4 mg", "positive"),
+        ("blinatumomab 28 ug/day", "for 28 d"),
+        ("blinatumomab 28 ug for 28 d", "a dose a day"),
+        ("blinatumomab 28 ug/day for 28 d every 1 d", "interval_days beside a dose a day"),
+        ("rituximab 4000 mg/m2", "meant for"),
+        ("tocilizumab 8 mg/m2", "not in mg/m2"),
         ("HN2301 4 mg, briskly", "'briskly' is not understood"),
         ("HN2301 4 mg" + " x" * 2000, "characters"),
     ],

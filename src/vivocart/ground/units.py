@@ -43,6 +43,7 @@ _SPELLING = {
     "L": "liter",
     "mL": "milliliter",
     "mL/h": "milliliter / hour",
+    "m2": "meter ** 2",
     "L/m2": "liter / meter ** 2",
     "L/m2/d": "liter / meter ** 2 / day",
     "mL/m2": "milliliter / meter ** 2",

@@ -12,6 +12,8 @@ from vivocart.ground import units
 from vivocart.ground.errors import InputError
 from vivocart.therapies.product import Product, find_product
 
+_PER_AREA = "/m2"
+_TYPICAL_WEIGHT_KG = 70.0  # at which a dose per area is held against a product's limits
 _MAXIMUM_INFUSIONS = 1000  # far above any regimen; catches a dose and a count exchanged
 
 
@@ -48,10 +50,14 @@ class DoseRow:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """One product given one or more times at one dose; ``start_day`` is the day of its first infusion."""
+    """One product given one or more times at one dose; ``start_day`` is the day of its first infusion.
+
+    ``dose`` is in ``dose_unit``: the product's own, or that per square metre of body surface.
+    """
 
     product: Product
     dose: float
+    dose_unit: str
     infusions: int
     interval_days: float | None
     infusion_hours: float
@@ -82,7 +88,7 @@ class Course:
                 day=day,
                 hours=self.infusion_hours,
                 amount=self.dose,
-                unit=product.dose_unit,
+                unit=self.dose_unit,
                 product_id=product.id,
             )
             for day in self.days
@@ -97,12 +103,38 @@ class Course:
             if self.interval_days is not None
             else ""
         )
-        amount = f"{self.product.id} {plain(self.dose)} {self.product.dose_unit}"
+        amount = f"{self.product.id} {plain(self.dose)} {self.dose_unit}"
         return f"{amount}{every}, over {plain(self.infusion_hours)} h"
 
     def shifted(self, days: float) -> Course:
         """The same course, ``days`` later."""
         return replace(self, start_day=self.start_day + days)
+
+
+def checked_dose(product: Product, value: float, unit: str, *, where: str = "dose") -> tuple[float, str]:
+    """A dose and its unit as a course keeps them: the product's own unit, or that per square metre of body surface.
+
+    Raises
+    ------
+    InputError
+        If the unit is not one of the product's, or the dose is outside what the model is meant for (per square metre:
+        in a patient of 70 kg).
+    """
+    if not unit.endswith(_PER_AREA) or product.basis == "per_kg":
+        own = dose_in_product_unit(product, value, unit, where=where)
+        product.check_dose(own, where=where)
+        return own, product.dose_unit
+    own = dose_in_product_unit(product, value, unit.removesuffix(_PER_AREA), where=where)
+    product.check_dose(own * float(body_surface_m2(np.array(_TYPICAL_WEIGHT_KG))), where=where)
+    return own, product.dose_unit + _PER_AREA
+
+
+def body_surface_m2(weight_kg: np.ndarray) -> np.ndarray:
+    """Body surface from weight alone, as heights are not simulated.
+
+    Source: Livingston and Lee 2001, 0.1173 times the weight to the power of 0.6466, from 10 kg on (livingston2001).
+    """
+    return 0.1173 * weight_kg**0.6466
 
 
 def dose_in_product_unit(product: Product, value: float, unit: str, *, where: str = "dose") -> float:
@@ -136,6 +168,7 @@ def make_course(
     product: Product,
     *,
     dose: float,
+    dose_unit: str | None = None,
     infusions: int | None = None,
     interval_days: float | None = None,
     infusion_hours: float | None = None,
@@ -166,6 +199,7 @@ def make_course(
     return Course(
         product=product,
         dose=dose,
+        dose_unit=dose_unit or product.dose_unit,
         infusions=int(infusions),
         interval_days=interval,
         infusion_hours=hours,
@@ -201,9 +235,12 @@ def natural_start_day(product: Product) -> float:
     return -min((step.day for step in product.preparation), default=0.0)
 
 
-def amounts_for(product: Product, dose: float, weight_kg: np.ndarray) -> np.ndarray:
+def amounts_for(product: Product, given: Infusion, weight_kg: np.ndarray) -> np.ndarray:
     """Amount of one infusion for each patient, in the unit of the product's state."""
-    amount = dose * weight_kg if product.basis == "per_kg" else np.full(weight_kg.shape, dose)
+    if given.unit.endswith(_PER_AREA):
+        amount = given.amount * body_surface_m2(weight_kg)
+    else:
+        amount = given.amount * (weight_kg if product.basis == "per_kg" else np.ones_like(weight_kg))
     if product.maximum_dose is not None:
         amount = np.minimum(amount, product.maximum_dose)
     return amount * product.amount_per_dose_unit

@@ -15,7 +15,7 @@ from vivocart.therapies.course import (
     DoseRow,
     Infusion,
     amounts_for,
-    dose_in_product_unit,
+    checked_dose,
     make_course,
     natural_start_day,
     number_of,
@@ -32,6 +32,7 @@ _DOSE_ARGUMENTS = {
     "dose_mg_per_kg": "mg/kg",
     "dose_ug_per_kg": "ug/kg",
     "dose_cells_per_kg": "cells/kg",
+    "dose_mg_per_m2": "mg/m2",
 }
 
 
@@ -46,7 +47,8 @@ class Regimen:
         Id of a shipped product, path of a product YAML file, or a :class:`Product`.
     dose
         Amount of one administration, in ``dose_unit`` or the product's own unit; or with the unit in the argument's name:
-        ``dose_mg``, ``dose_ug``, ``dose_cells``, ``dose_mg_per_kg``, ``dose_ug_per_kg``, ``dose_cells_per_kg``.
+        ``dose_mg``, ``dose_ug``, ``dose_cells``, ``dose_mg_per_kg``, ``dose_ug_per_kg``, ``dose_cells_per_kg``,
+        ``dose_mg_per_m2`` (body surface from weight).
     infusions
         Number of infusions; the product's usual number when left out, 1 if it has none.
     interval_days
@@ -86,9 +88,11 @@ class Regimen:
         **dose_with_unit: float | None,
     ) -> None:
         known = find_product(product) if isinstance(product, str) else product
+        amount, unit = _dose(known, dose, dose_unit, dose_with_unit)
         course = make_course(
             known,
-            dose=_dose(known, dose, dose_unit, dose_with_unit),
+            dose=amount,
+            dose_unit=unit,
             infusions=infusions,
             interval_days=interval_days,
             infusion_hours=infusion_hours,
@@ -111,8 +115,9 @@ class Regimen:
         Parameters
         ----------
         sentence
-            Product, dose with unit, then in any order ``x 3``, ``every 3 d``, ``over 1 h``, ``from day 0``. Several courses
-            join by ``+`` (each on its own days) or ``then ... after 28 d`` (days from the last infusion so far).
+            Product, dose with unit, then in any order ``x 3``, ``every 3 d``, ``over 1 h``, ``from day 0``; a dose a
+            day runs on: ``28 ug/day for 28 d``. Several courses join by ``+`` (each on its own days) or
+            ``then ... after 28 d`` (days from the last infusion so far).
         products
             Products by id; the shipped ones when left out.
 
@@ -207,6 +212,11 @@ class Regimen:
         return {key: value for product in self.products for key, value in product.parameters.items()}
 
     @property
+    def parameter_widths(self) -> dict[str, float]:
+        """How many times as wide as in the model's table those parameters are, where a product says so."""
+        return {key: value for product in self.products for key, value in product.widths.items()}
+
+    @property
     def sentence(self) -> str:
         """The regimen in one line; :meth:`parse` reads it back."""
         parts = [self.courses[0].sentence]
@@ -231,7 +241,7 @@ class Regimen:
                 time_days=row.day,
                 duration_days=row.hours / 24.0,
                 state=products[row.product_id].state,
-                amount=amounts_for(products[row.product_id], row.amount, weight),
+                amount=amounts_for(products[row.product_id], row, weight),
                 product_id=row.product_id,
             )
             for row in self.infusions_table
@@ -245,7 +255,7 @@ class Regimen:
                 {
                     "product": course.product.id,
                     "dose": course.dose,
-                    "dose_unit": course.product.dose_unit,
+                    "dose_unit": course.dose_unit,
                     "infusions": course.infusions,
                     "interval_days": course.interval_days,
                     "infusion_hours": course.infusion_hours,
@@ -267,7 +277,8 @@ class Regimen:
                     f"missing: {', '.join(missing)}", where=f"courses[{position}]", mend="add it"
                 )
             product = find_product(str(entry["product"]), products)
-            courses.extend(Regimen(product, **{key: entry[key] for key in keys}).courses)
+            given = {key: entry[key] for key in keys} | {"dose_unit": entry.get("dose_unit")}
+            courses.extend(Regimen(product, **given).courses)
         if not courses:
             raise InputError("no courses", where="courses", mend="write what as_dict() returns")
         return cls.of_courses(tuple(courses))
@@ -306,7 +317,8 @@ class Regimen:
 
 def _dose(
     product: Product, dose: float | None, dose_unit: str | None, named: Mapping[str, float | None]
-) -> float:
+) -> tuple[float, str]:
+    """The dose and its unit, checked."""
     for name in named:
         if name not in _DOSE_ARGUMENTS:
             known = ", ".join(_DOSE_ARGUMENTS)
@@ -322,9 +334,7 @@ def _dose(
     number = number_of(value, name)
     if number <= 0:
         raise InputError(f"{number:g} {unit}", where=name, mend="give a positive number")
-    in_own_unit = dose_in_product_unit(product, number, unit, where=name)
-    product.check_dose(in_own_unit, where=name)
-    return in_own_unit
+    return checked_dose(product, number, unit, where=name)
 
 
 def _refuse_contradictions(courses: tuple[Course, ...]) -> None:

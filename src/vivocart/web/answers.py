@@ -65,7 +65,7 @@ def arm_data(arm: ArmAnswer, asked: Asked) -> dict[str, Any]:
         "regimen": arm.regimen.sentence,
         "product": course.product.id,
         "dose": course.dose,
-        "unit": course.product.dose_unit,
+        "unit": course.dose_unit,
         **infusions_data(arm.regimen),
         "sentence": sentence(arm, days=asked.days),
         "sentence_more": second_sentence(arm),
