@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import ndtri
 
 from vivocart.ground.errors import InputError
-from vivocart.ground.streams import normals, normals_at, normals_of, uniforms, uniforms_at
+from vivocart.ground.streams import _key, normals, normals_at, normals_of, uniforms, uniforms_at
 
 
 @given(
@@ -77,3 +78,17 @@ def test_many_streams_refuse_what_one_refuses():
     for seed, patient in ((-1, 0), (1, -1)):
         with pytest.raises(InputError):
             normals_of(seed, [["x"]], np.zeros(1, np.int64), np.array([patient]))
+
+
+@pytest.mark.parametrize("first", [0, 10**11, 2**62])
+def test_many_numbers_come_from_compiled_loops_and_are_the_same(first: int):
+    count = 3000
+    words = np.random.Philox(key=_key(7, "patients/age", 1)).advance(first).random_raw(4 * count)
+    plain = ((words[::4] >> np.uint64(12)).astype(float) + 0.5) * 2.0**-52
+    np.testing.assert_array_equal(uniforms(7, "patients/age", first, count)[:, 0], plain)
+    chosen = first + np.random.default_rng(0).permutation(count)[:2000]
+    np.testing.assert_array_equal(uniforms_at(7, "patients/age", chosen), plain[chosen - first])
+    both = normals_of(7, [["b", "patients/age"], ["c", "d"]], np.ones(2000, np.int64), chosen)
+    np.testing.assert_array_equal(both[0], ndtri(plain[chosen - first]))
+    few = [normals_of(7, [["d"]], np.zeros(5, np.int64), part)[0] for part in np.split(chosen[:500], 100)]
+    np.testing.assert_array_equal(both[1, :500], np.concatenate(few))

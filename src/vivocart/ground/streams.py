@@ -17,7 +17,7 @@ from scipy.special import ndtri
 from vivocart.ground.errors import InputError
 
 _DRAWS_PER_STEP = 4  # a Philox 4x64 counter step yields four 64-bit words
-_WORDS_AT_ONCE = 4096
+_MANY = 1024  # numbers of one call for which loading compiled loops is worth it
 _SPAN_WORTH_DRAWING = 8  # a scattered patient costs about this many neighboring ones
 
 
@@ -51,6 +51,8 @@ def uniforms(seed: int, stream: str, first: int, count: int, *, draws: int = 1) 
             where=f"stream '{stream}'",
             mend="give whole numbers that are not negative",
         )
+    if draws == 1 and count >= _MANY:
+        return _first_uniforms(_keys(seed, [[stream]]), None, np.arange(first, first + count))[0][:, None]
     key = _key(seed, stream, draws)
     steps_per_patient = -(-draws // _DRAWS_PER_STEP)
     generator = np.random.Philox(key=key).advance(first * steps_per_patient)
@@ -78,13 +80,11 @@ def uniforms_at(seed: int, stream: str, patients: np.ndarray) -> np.ndarray:
     if len(indices) == 0:
         return np.empty(0)
     first, last = int(indices.min()), int(indices.max())
-    if first < 0 or last - first < _SPAN_WORTH_DRAWING * len(indices):
-        return uniforms(seed, stream, first, last - first + 1)[indices - first, 0]
-    if seed < 0:
+    if seed < 0 or first < 0:
         return uniforms(seed, stream, first, 1)[:, 0]  # which refuses it
-    return _open_interval(
-        _philox_words(*_key_words(_key(seed, stream, 1)), indices.astype(np.uint64) + np.uint64(1))
-    )
+    if len(indices) < _MANY and last - first < _SPAN_WORTH_DRAWING * len(indices):
+        return uniforms(seed, stream, first, last - first + 1)[indices - first, 0]
+    return _first_uniforms(_keys(seed, [[stream]]), None, indices)[0]
 
 
 def normals_of(
@@ -116,20 +116,14 @@ def normals_of(
     indices = np.asarray(patients, dtype=np.int64)
     if seed < 0 or (len(indices) and int(indices.min()) < 0):
         raise InputError(f"seed={seed}", where="streams", mend="give whole numbers that are not negative")
-    keys = np.array([[_key_words(_key(seed, name, 1)) for name in names] for names in streams], np.uint64)
-    chosen = keys[:, which]
-    counters = np.broadcast_to(indices.astype(np.uint64) + np.uint64(1), chosen.shape[:2])
-    words = np.empty(counters.shape, np.uint64)
-    rows = max(1, _WORDS_AT_ONCE // max(1, len(indices)))
-    for first in range(0, len(words), rows):  # in pieces that stay in the processor's cache
-        part = slice(first, first + rows)
-        words[part] = _philox_words(chosen[part, :, 0], chosen[part, :, 1], counters[part])
-    return np.asarray(ndtri(_open_interval(words)))
+    found = _first_uniforms(_keys(seed, streams), np.asarray(which, dtype=np.int64), indices)
+    return np.asarray(ndtri(found, out=found))
 
 
 def normals_at(seed: int, stream: str, patients: np.ndarray) -> np.ndarray:
     """The first standard normal number of each patient named; parameters and shape as in :func:`uniforms_at`."""
-    return np.asarray(ndtri(uniforms_at(seed, stream, patients)))
+    found = uniforms_at(seed, stream, patients)
+    return np.asarray(ndtri(found, out=found))
 
 
 def normals(seed: int, stream: str, first: int, count: int, *, draws: int = 1) -> np.ndarray:
@@ -150,16 +144,28 @@ def _open_interval(words: np.ndarray) -> np.ndarray:
     return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
 
 
-def _key_words(key: int) -> tuple[np.uint64, np.uint64]:
-    return np.uint64(key & (2**64 - 1)), np.uint64(key >> 64)
+def _keys(seed: int, streams: Sequence[Sequence[str]]) -> np.ndarray:
+    """Low and high words of the keys of streams with one draw a patient, shape (n_sets, n_streams, 2)."""
+    words = [[_key(seed, name, 1) for name in names] for names in streams]
+    return np.array([[(key & (2**64 - 1), key >> 64) for key in row] for row in words], np.uint64)
 
 
-def _philox_words(
-    key_low: np.ndarray | np.uint64, key_high: np.ndarray | np.uint64, counters: np.ndarray
-) -> np.ndarray:
-    """First word of the Philox 4x64-10 block of each counter (Salmon and others 2011), for scattered patients."""
-    # Weyl sequence of the keys: they wrap around at 64 bits, which numpy tells of single numbers and not of arrays
-    low, high = np.atleast_1d(key_low), np.atleast_1d(key_high)
+def _first_uniforms(keys: np.ndarray, which: np.ndarray | None, patients: np.ndarray) -> np.ndarray:
+    """First uniform number of each patient (n,) in each set of streams, shape (n_sets, n)."""
+    chosen = np.zeros(len(patients), np.int64) if which is None else which
+    found = np.empty((len(keys), len(patients)))
+    if found.size >= _MANY:
+        from vivocart.ground import loops  # late: it loads a compiler
+
+        loops.uniforms(keys, chosen, patients, found)
+        return found
+    own = keys[:, chosen]
+    counters = np.broadcast_to(patients.astype(np.uint64) + np.uint64(1), found.shape)
+    return _open_interval(_philox_words(own[..., 0], own[..., 1], counters))
+
+
+def _philox_words(low: np.ndarray, high: np.ndarray, counters: np.ndarray) -> np.ndarray:
+    """First word of the Philox 4x64-10 block of each counter (Salmon and others 2011), for a few scattered patients."""
     words = [counters, np.zeros_like(counters), np.zeros_like(counters), np.zeros_like(counters)]
     for _ in range(10):
         high0, low0 = _wide_product(words[0], 0xD2E7470EE14C6C93)
