@@ -153,6 +153,27 @@ def test_jobs_are_done_in_the_order_in_which_they_came(queue: JobQueue, wait: Wa
     assert finished == sorted(finished)
 
 
+def test_a_short_job_does_not_wait_behind_long_ones(queue: JobQueue, wait: Wait):
+    long = queue.add("credibility", "", {"what": "sleep"}).id
+    large = queue.add("population", "", {"explore": {"n_patients": 50_000, "arms": [ARM]}}).id
+    wait(lambda: queue.job(long).progress == 0.5)
+    short = queue.add("heatmap", "", {}).id
+    small = queue.add("population", "", {"explore": {"n_patients": 5_000, "arms": [ARM, ARM]}}).id
+    wait(lambda: queue.job(short).state == queue.job(small).state == "done")
+    assert (queue.job(long).state, queue.job(large).state) == ("running", "queued")
+    queue.cancel(long)
+    wait(lambda: queue.job(large).state == "done")
+
+
+def test_a_queue_that_closes_puts_back_what_both_workers_were_at(tmp_path: Path, wait: Wait):
+    queue = _queue(tmp_path)
+    queue.start()
+    ids = [queue.add(kind, "", {"what": "sleep"}).id for kind in ("calibration", "heatmap")]
+    wait(lambda: all(queue.job(job_id).progress == 0.5 for job_id in ids))
+    queue.close()
+    assert [(job.state, job.attempts) for job in read_jobs(tmp_path / "jobs")] == [("queued", 0)] * 2
+
+
 def test_an_error_of_the_worker_is_the_error_of_the_job(queue: JobQueue, wait: Wait):
     job_id = queue.add("heatmap", "", {"what": "error"}).id
     wait(lambda: queue.job(job_id).has_ended)
@@ -170,8 +191,8 @@ def test_a_worker_that_dies_is_begun_again_but_not_for_ever(queue: JobQueue, wai
 def test_a_worker_that_is_killed_is_begun_again(queue: JobQueue, wait: Wait):
     job_id = queue.add("heatmap", "", {"what": "sleep"}).id
     wait(lambda: queue.job(job_id).progress == 0.5)
-    assert queue._process is not None
-    os.kill(queue._process.pid, signal.SIGKILL)
+    (process,) = [lane.process for lane in queue._lanes if lane.process is not None]
+    os.kill(process.pid, signal.SIGKILL)
     wait(lambda: queue.job(job_id).state == "done")
     assert "begun again" in queue.job(job_id).note
 

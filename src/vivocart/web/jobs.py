@@ -1,4 +1,4 @@
-"""The queue of long jobs: one worker process at a time, started, watched, cancelled and started again from here."""
+"""The queue of jobs: one worker process for short ones and one for long ones, started, watched, cancelled, begun again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -27,14 +28,35 @@ from vivocart.web.settings import LIMITS
 
 log = logging.getLogger("vivocart.web")
 
+_LONG_KINDS = frozenset({"calibration", "credibility"})
 _MOST_ATTEMPTS = 3
 _INTERRUPTED = "a server stopped while it ran; it was begun again"
 _GIVEN_UP = "its worker was stopped from outside three times"
 
 
+def is_long(job: Job) -> bool:
+    """Whether a job may take minutes, so that short ones must not wait behind it."""
+    if job.kind != "population":
+        return job.kind in _LONG_KINDS
+    asked = job.request.get("explore", {})
+    return asked.get("n_patients", 0) * len(asked.get("arms", ())) > LIMITS.explore_patient_arms
+
+
+@final
+@dataclass(slots=True)
+class _Lane:
+    """One worker: what it takes, and what it is at."""
+
+    takes_long: bool
+    process: subprocess.Popen[str] | None = None
+    job_id: str = ""
+
+
 @final
 class JobQueue:
     """All jobs of a work folder; safe to be called from any thread.
+
+    There are two workers: long jobs are done one after the other in the order in which they came, short ones beside them.
 
     Parameters
     ----------
@@ -49,10 +71,12 @@ class JobQueue:
         self._command = command or (sys.executable, "-m", "vivocart.web.job_worker")
         self._jobs: dict[str, Job] = {}
         self._changed = threading.Condition()
-        self._process: subprocess.Popen[str] | None = None
-        self._running_id = ""
+        self._lanes = (_Lane(takes_long=False), _Lane(takes_long=True))
         self._is_closing = False
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._work, args=(lane,), name="jobs", daemon=True)
+            for lane in self._lanes
+        ]
         folder.mkdir(parents=True, exist_ok=True)
         for job in read_jobs(folder):
             self._jobs[job.id] = job
@@ -61,18 +85,21 @@ class JobQueue:
 
     def start(self) -> None:
         """Begin to work on what is queued."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """Stop the worker; its job goes back to the queue and begins again with the next server."""
+        """Stop the workers; their jobs go back to the queue and begin again with the next server."""
         with self._changed:
             self._is_closing = True
-            process, self._process = self._process, None
+            processes = [lane.process for lane in self._lanes]
             self._changed.notify_all()
-        if process is not None:
-            _end(process)
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
+        for process in processes:
+            if process is not None:
+                _end(process)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=10)
 
     def jobs(self) -> list[Job]:
         """Every job, the newest first."""
@@ -133,10 +160,11 @@ class JobQueue:
                 return job
             job = job.changed(state="cancelled", message="cancelled", finished=now())
             self._set(job)
-            process = self._process if self._running_id == job_id else None
+            processes = [lane.process for lane in self._lanes if lane.job_id == job_id]
             self._changed.notify_all()
-        if process is not None:
-            _end(process)
+        for process in processes:
+            if process is not None:
+                _end(process)
         return job
 
     def result(self, job_id: str) -> bytes:
@@ -162,12 +190,16 @@ class JobQueue:
         with self._changed:
             return sum(not job.has_ended for job in self._jobs.values()) < LIMITS.queued_jobs
 
-    # -- the thread that watches the worker -------------------------------------------------------------------------
+    # -- the threads that watch the workers -------------------------------------------------------------------------
 
-    def _work(self) -> None:
+    def _work(self, lane: _Lane) -> None:
         while True:
             with self._changed:
-                waiting = [job for job in self._jobs.values() if job.state == "queued"]
+                waiting = [
+                    job
+                    for job in self._jobs.values()
+                    if job.state == "queued" and is_long(job) == lane.takes_long
+                ]
                 if self._is_closing:
                     return
                 if not waiting:
@@ -176,13 +208,13 @@ class JobQueue:
                 job = min(waiting, key=lambda one: (one.created, one.id))
                 job = job.changed(state="running", message="begins", attempts=job.attempts + 1)
                 self._set(job)
-                self._running_id = job.id
                 try:
-                    process = self._process = self._begin(job)
+                    process = self._begin(job)
                 except OSError as error:
                     self._set(self._failed(job, f"no worker could be started ({error.strerror})"))
                     continue
-            self._watch(job.id, process)
+                lane.job_id, lane.process = job.id, process
+            self._watch(lane, process)
 
     def _begin(self, job: Job) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -194,8 +226,9 @@ class JobQueue:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
 
-    def _watch(self, job_id: str, process: subprocess.Popen[str]) -> None:
+    def _watch(self, lane: _Lane, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
+        job_id = lane.job_id
         said: dict[str, Any] = {}
         for line in process.stdout:
             try:
@@ -209,7 +242,7 @@ class JobQueue:
             if pipe is not None:
                 pipe.close()
         with self._changed:
-            self._process, self._running_id = None, ""
+            lane.process, lane.job_id = None, ""
             if job_id in self._jobs:
                 self._set(self._after(self._jobs[job_id], code, said))
             self._changed.notify_all()
