@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from importlib import resources
@@ -104,6 +104,19 @@ class CovariateTable:
     def parameters(self) -> Mapping[str, str]:
         """Parameter of the model -> covariate that sets it."""
         return {rows[0].parameter: name for name, rows in self.rows.items() if rows[0].parameter}
+
+    def only(self, names: Collection[str]) -> CovariateTable:
+        """These covariates and those that they depend on, by the same distribution."""
+        needed, waiting = set[str](), list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed.add(name)
+                waiting += [*self.mixing[name][0], *(row.flag for row in self.rows[name] if row.flag)]
+        return CovariateTable(
+            rows={name: rows for name, rows in self.rows.items() if name in needed},
+            mixing={name: mixed for name, mixed in self.mixing.items() if name in needed},
+        )
 
     def normal_numbers(self, draw: Draw) -> dict[str, np.ndarray]:
         """Correlated standard normal numbers of every covariate; each id's own numbers come from ``draw``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Self, final
 
 import numpy as np
@@ -73,6 +73,11 @@ class EntryCriteria(Document):
                 meets &= values <= criterion.maximum
             found[str(criterion)] = meets
         return found
+
+    def of(self, covariates: Collection[str]) -> EntryCriteria | None:
+        """The criteria on these covariates, None if there are none."""
+        kept = tuple(criterion for criterion in self.criteria if criterion.covariate in covariates)
+        return EntryCriteria(criteria=kept) if kept else None
 
     def accepted(self, covariates: Mapping[str, np.ndarray]) -> np.ndarray:
         """Who meets all criteria, shape (n_patients,); errors as in :meth:`met`."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vivocart.ground.errors import InputError, UnknownNameError
-from vivocart.ground.streams import normals_at, normals_of
+from vivocart.ground.streams import normals_of
 from vivocart.model.rows import SledaiItemRow
 from vivocart.patients.covariates import CovariateTable, Draw, load_covariates
 from vivocart.patients.criteria import EntryCriteria
@@ -247,26 +247,36 @@ def _accepted_covariates(
     patients: np.ndarray,
     criteria: EntryCriteria | None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    known = candidates(table, items, seed=seed, patients=patients, attempt=0)
-    attempts = np.zeros(len(patients), dtype=np.int64)
     if criteria is None:
-        return known, attempts
-    waiting = np.flatnonzero(~criteria.accepted(known))
-    attempt = 1
+        none = np.zeros(len(patients), dtype=np.int64)
+        return candidates(table, items, seed=seed, patients=patients, attempts=none), none
+    soon = criteria.of(table.rows)
+    before = table.only([criterion.covariate for criterion in soon.criteria]) if soon else None
+    known: dict[str, np.ndarray] = {}
+    attempts = np.zeros(len(patients), dtype=np.int64)
+    waiting, attempt = np.arange(len(patients)), 0
     while len(waiting) and attempt <= MAXIMUM_ATTEMPTS:
         count = min(_candidates_at_once(attempt), MAXIMUM_ATTEMPTS + 1 - attempt)
-        drawn = candidates(table, items, seed=seed, patients=patients[waiting], attempt=attempt, count=count)
-        accepted = criteria.accepted(drawn).reshape(len(waiting), count)
-        first = np.where(accepted.any(axis=1), np.argmax(accepted, axis=1), count - 1)
-        chosen = np.arange(len(waiting)) * count + first
-        for name, values in drawn.items():
-            known[name][waiting] = values[chosen]
-        attempts[waiting] += first + 1
-        waiting = waiting[~accepted.any(axis=1)]
+        whose, tried = np.repeat(waiting, count), attempt + np.tile(np.arange(count), len(waiting))
+        if soon and before:  # most who are turned away are, before all of their numbers are drawn
+            first = candidates(before, (), seed=seed, patients=patients[whose], attempts=tried)
+            hopeful = np.flatnonzero(soon.accepted(first))
+            whose, tried = whose[hopeful], tried[hopeful]
         attempt += count
+        if len(whose) == 0:
+            continue
+        drawn = candidates(table, items, seed=seed, patients=patients[whose], attempts=tried)
+        places = np.flatnonzero(criteria.accepted(drawn))
+        entered, which = np.unique(whose[places], return_index=True)  # the first of several
+        for name, values in drawn.items():
+            known.setdefault(name, np.empty(len(patients)))[entered] = values[places[which]]
+        attempts[entered] = tried[places[which]]
+        waiting = np.setdiff1d(waiting, entered, assume_unique=True)
     if len(waiting) == 0:
         return known, attempts
-    sample = candidates(table, items, seed=seed, patients=np.arange(2000), attempt=0)
+    sample = candidates(
+        table, items, seed=seed, patients=np.arange(2000), attempts=np.zeros(2000, dtype=np.int64)
+    )
     shares = {name: float(np.mean(meets)) for name, meets in criteria.met(sample).items()}
     strictest = min(shares, key=lambda name: shares[name])
     raise InputError(
@@ -287,25 +297,20 @@ def candidates(
     *,
     seed: int,
     patients: np.ndarray,
-    attempt: int,
-    count: int = 1,
+    attempts: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Covariates of candidates before any entry criterion, SLEDAI-2K included.
+    """Covariates of candidates before any entry criterion, SLEDAI-2K included where ``items`` are given; shape (n,) each.
 
     Parameters
     ----------
     table, items
         What is drawn.
-    seed, patients, attempt
-        Seed, indices of the patients, and the number of candidates turned away before.
-    count
-        Candidates for each patient; they stand next to each other, so each array has shape (n_patients * count,).
+    seed, patients, attempts
+        Seed, and for each candidate the index of the patient and the number of candidates turned away before, shape (n,).
     """
-    draw = _numbers(
-        table, items, seed, patients, [f"#{k}" if k else "" for k in range(attempt, attempt + count)]
-    )
+    draw = _numbers(table, items, seed, patients, attempts)
     values = table.values(draw)
-    if "nephritis" in values:
+    if items and "nephritis" in values:
         share = table.rows["nephritis"][0].median
         values |= sledai_covariates(values, draw, items=items, nephritis_share=share)
     return values
@@ -316,16 +321,11 @@ def _numbers(
     items: Sequence[SledaiItemRow],
     seed: int,
     patients: np.ndarray,
-    suffixes: Sequence[str],
+    attempts: np.ndarray,
 ) -> Draw:
-    """Standard normal numbers by name, for all patients and suffixes; in one call where there are several suffixes."""
-    if len(suffixes) == 1:
-        return lambda name: normals_at(seed, f"patients/{name}{suffixes[0]}", patients)
+    """Standard normal numbers of candidates by name."""
+    tried, which = np.unique(attempts, return_inverse=True)
+    suffixes = [f"#{attempt}" if attempt else "" for attempt in tried.tolist()]
     names = [*table.mixing, *sledai_numbers(items)]
-    rows = normals_of(
-        seed,
-        [[f"patients/{name}{suffix}" for suffix in suffixes] for name in names],
-        np.tile(np.arange(len(suffixes)), len(patients)),
-        np.repeat(patients, len(suffixes)),
-    )
-    return dict(zip(names, rows, strict=True)).__getitem__
+    streams = [[f"patients/{name}{suffix}" for suffix in suffixes] for name in names]
+    return dict(zip(names, normals_of(seed, streams, which, patients), strict=True)).__getitem__

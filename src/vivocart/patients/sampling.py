@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -79,14 +80,46 @@ def sampled_values(
     lower, upper
         Hard limits on the natural scale.
     """
+    if isinstance(median, float) and isinstance(sd, float):
+        center, below, width = _cut_of_all(distribution, median, sd, lower, upper)
+    else:
+        center, below, width = _cut(distribution, median, sd, lower, upper)
+    if below is not None and width is not None:
+        z = ndtri(below + width * ndtr(z))
+    values = np.asarray(from_normal(distribution, center + sd * z))
+    if lower is not None:
+        np.maximum(values, lower, out=values)
+    if upper is not None:
+        np.minimum(values, upper, out=values)
+    return values
+
+
+def _cut(
+    distribution: Distribution,
+    median: np.ndarray | float,
+    sd: np.ndarray | float,
+    lower: float | None,
+    upper: float | None,
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Center on the normal scale, and the share of the uncut distribution below the lower limit and between the two.
+
+    No shares where nothing is cut.
+    """
     center = to_normal(distribution, median)
     low = -np.inf if lower is None else to_normal(distribution, lower)
     high = np.inf if upper is None else to_normal(distribution, upper)
-    if np.all(np.asarray(sd) > 0) and (np.isfinite(low) or np.isfinite(high)):
-        below, above = ndtr((low - center) / sd), ndtr((high - center) / sd)
-        z = ndtri(below + (above - below) * ndtr(z))
-    values = from_normal(distribution, center + sd * z)
-    return np.clip(values, -np.inf if lower is None else lower, np.inf if upper is None else upper)
+    if not (np.all(np.asarray(sd) > 0) and (np.isfinite(low) or np.isfinite(high))):
+        return center, None, None
+    below, above = ndtr((low - center) / sd), ndtr((high - center) / sd)
+    return center, below, above - below
+
+
+@functools.lru_cache(maxsize=4096)
+def _cut_of_all(
+    distribution: Distribution, median: float, sd: float, lower: float | None, upper: float | None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """As :func:`_cut`, which is the same for every chunk of patients."""
+    return _cut(distribution, median, sd, lower, upper)
 
 
 def conditional_weights(correlation: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, float]:

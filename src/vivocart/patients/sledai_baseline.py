@@ -152,10 +152,11 @@ def _prevalence(item: SledaiItemRow, nephritis: np.ndarray, nephritis_share: flo
 def _threshold(z: np.ndarray, prevalence: np.ndarray) -> np.ndarray:
     u = ndtr(z)
     present = u < prevalence
-    with np.errstate(divide="ignore", invalid="ignore"):
-        within_present = np.where(present, u / prevalence, 0.5)
-        within_absent = np.where(present, 0.5, (u - prevalence) / (1.0 - prevalence))
-    return np.where(present, _placed("present", within_present), _placed("absent", within_absent))
+    with_it, without = np.flatnonzero(present), np.flatnonzero(~present)
+    found = np.empty_like(u)
+    found[with_it] = _placed("present", u[with_it] / prevalence[with_it])
+    found[without] = _placed("absent", (u[without] - prevalence[without]) / (1.0 - prevalence[without]))
+    return found
 
 
 def _placed(row_id: str, u: np.ndarray) -> np.ndarray:
