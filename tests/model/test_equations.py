@@ -83,11 +83,17 @@ def test_drugs_are_lost_through_their_clearance_only(rates, people, factors, per
     found = rates.rates(values, states)
     antibody = named["carrier_antibody"]
     loss = values["lnp_loss"] * (1 + values["carrier_clearance_gain"] * antibody / (1 + antibody))
-    lost = found["lnp_plasma_amount"] + found["lnp_peripheral_amount"]
+    lost = sum(found[f"lnp_{place}_amount"] for place in ("plasma", "peripheral", "returning"))
     assert lost == pytest.approx(-loss * named["lnp_plasma_amount"], rel=1e-9, abs=1e-9)
-    lost = found["anti_cd20_amount"] + found["anti_cd20_peripheral_amount"]
-    clearance = values["anti_cd20_clearance"] / values["anti_cd20_volume"]
-    assert lost == pytest.approx(-clearance * named["anti_cd20_amount"], rel=1e-9, abs=1e-9)
+    lost = sum(found[f"anti_cd20_{place}amount"] for place in ("", "peripheral_", "depot_"))
+    scar = values["upcr_scar_share"]
+    urine = values["upcr_baseline"] * (scar + (1 - scar) * named["renal_inflammation"])
+    clearance = values["anti_cd20_clearance"] * (1 + values["anti_cd20_urine_loss"] * urine)
+    gone = clearance / values["anti_cd20_volume"] * named["anti_cd20_amount"]
+    assert lost == pytest.approx(-gone, rel=1e-9, abs=1e-9)
+    lost = found["engager_amount"] + found["engager_depot_amount"]
+    gone = values["engager_clearance"] / values["engager_volume"] * named["engager_amount"]
+    assert lost == pytest.approx(-gone, rel=1e-9, abs=1e-9)
 
 
 def test_margination_moves_b_cells_and_kills_none(rates, typical):
@@ -100,6 +106,32 @@ def test_margination_moves_b_cells_and_kills_none(rates, typical):
         assert stirred[f"{kind}_blood"] < calm[f"{kind}_blood"]
         moved = stirred[f"{kind}_blood"] + stirred[f"{kind}_lymphoid"]
         assert moved == pytest.approx(0.0, abs=1e-9)
+
+
+def test_engaged_t_cells_divide_the_slower_the_more_there_are(rates, typical):
+    start, _ = rates.start(typical)
+    named = dict(zip(rates.ids, start, strict=True)) | {"engager_amount": 1e6}
+    shares = []
+    for count in (0.01, 1.0, 1000.0):
+        more = named | {"engager_activated_lymphoid": named["engager_activated_lymphoid"] + count}
+        change = rates.rates(typical, np.array(list(more.values())))["engager_activated_lymphoid"]
+        none = rates.rates(typical, np.array(list(named.values())))["engager_activated_lymphoid"]
+        shares.append((change - none) / count)
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[2] < 0, "without end they do not grow"
+
+
+def test_lupus_antibodies_hinder_anti_cd20_killing(rates, typical):
+    start, _ = rates.start(typical)
+    named = dict(zip(rates.ids, start, strict=True)) | {"anti_cd20_amount": 1000.0}
+    by_antibody = {}
+    for level in (0.0, 1.0):
+        states = np.array(list((named | {"autoantibody": level}).values()))
+        calm = np.array(list((named | {"autoantibody": level, "anti_cd20_amount": 0.0}).values()))
+        by_antibody[level] = (
+            rates.rates(typical, states)["naive_b_blood"] - rates.rates(typical, calm)["naive_b_blood"]
+        )
+    assert by_antibody[0.0] / by_antibody[1.0] == pytest.approx(1 + typical["anti_cd20_hindrance"], rel=1e-6)
 
 
 def test_anti_cd20_spares_cells_without_cd20(rates, typical):

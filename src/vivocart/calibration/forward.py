@@ -179,7 +179,10 @@ class ModelForward:
         return values
 
     def _measured(self, group: _Group, part: _Part, threads: int | None) -> np.ndarray:
-        matrix = self.who.matrix(part.parameters, len(part.arm), group.regimen.parameter_overrides)
+        regimen = group.regimen
+        matrix = self.who.matrix(
+            part.parameters, len(part.arm), regimen.parameter_overrides, regimen.parameter_widths
+        )
         weight = matrix[:, self.who.model.system.parameter_ids.index("body_weight")]
         result = run_batch(
             group.plan,
@@ -340,7 +343,10 @@ def _schedule(regimen: Regimen) -> tuple[object, ...]:
     rows = tuple(
         (row.time_days, row.duration_days, row.state, row.product_id) for row in regimen.doses(np.ones(1))
     )
-    return (rows, tuple(sorted(regimen.parameter_overrides.items())), regimen.first_infusion_day)
+    overrides, widths = (
+        tuple(sorted(part.items())) for part in (regimen.parameter_overrides, regimen.parameter_widths)
+    )
+    return (rows, overrides, widths, regimen.first_infusion_day)
 
 
 @final

@@ -80,9 +80,13 @@ class PatientNumbers:
         return found
 
     def matrix(
-        self, parameters: Mapping[str, np.ndarray], n_patients: int, overrides: Mapping[str, float]
+        self,
+        parameters: Mapping[str, np.ndarray],
+        n_patients: int,
+        overrides: Mapping[str, float],
+        widths: Mapping[str, float],
     ) -> np.ndarray:
-        """Parameters in the order of the system, shape (n_patients, n_parameters); overrides as a product sets them."""
+        """Parameters in the order of the system, shape (n_patients, n_parameters); overrides and widths as a product sets them."""
         system, rows = self.model.system, dict(self.model.parameters)
         usual = {parameter.id: float(parameter.value) for parameter in system.parameters}
         usual |= {name: float(row.value) for name, row in rows.items() if name in usual}
@@ -92,7 +96,7 @@ class PatientNumbers:
             matrix[:, column] = usual[name] if values is None else values
             if name in overrides:
                 matrix[:, column] = moved_values(
-                    rows.get(name), matrix[:, column], usual[name], overrides[name]
+                    rows.get(name), matrix[:, column], usual[name], overrides[name], widths.get(name, 1.0)
                 )
         return matrix
 

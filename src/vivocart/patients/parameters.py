@@ -146,14 +146,18 @@ def _individual_values(
 
 
 def moved_values(
-    row: ParameterRow | None, sampled: np.ndarray, typical: float, override: float | np.ndarray
+    row: ParameterRow | None,
+    sampled: np.ndarray,
+    typical: float,
+    override: float | np.ndarray,
+    width: float = 1.0,
 ) -> np.ndarray:
-    """Sampled values moved to another typical value; each keeps its deviation on the scale that is normal."""
+    """Sampled values moved to another typical value; each keeps its deviation, times ``width``, on the scale that is normal."""
     if row is None or row.distribution == "none" or not row.spread:
         return np.full(sampled.shape, override)
     scale = row.distribution
     deviation = to_normal(scale, sampled) - to_normal(scale, typical)
-    moved = from_normal(scale, to_normal(scale, override) + deviation)
+    moved = from_normal(scale, to_normal(scale, override) + width * deviation)
     return np.clip(
         moved, -np.inf if row.lower is None else row.lower, np.inf if row.upper is None else row.upper
     )

@@ -178,7 +178,12 @@ class VirtualPopulation:
         """Share of candidates whom the entry criteria took."""
         return len(self) / (len(self) + int(self.attempts.sum())) if len(self) else 1.0
 
-    def parameter_matrix(self, model: Model, overrides: Mapping[str, float] | None = None) -> np.ndarray:
+    def parameter_matrix(
+        self,
+        model: Model,
+        overrides: Mapping[str, float] | None = None,
+        widths: Mapping[str, float] | None = None,
+    ) -> np.ndarray:
         """Parameters of every patient in the order of ``model.system.parameter_ids``, shape (n_patients, n_parameters).
 
         Parameters
@@ -188,6 +193,8 @@ class VirtualPopulation:
         overrides
             Typical values that a product sets. A patient keeps the deviation from the model's typical value, on the scale
             where the parameter is normally distributed.
+        widths
+            By how much that deviation is multiplied; 1 where absent.
         """
         columns, typical = _typical_row(model)
         matrix = np.tile(typical, (len(self), 1))
@@ -199,7 +206,10 @@ class VirtualPopulation:
             if name not in columns:
                 raise UnknownNameError("parameter", name, columns, where="product")
             column = columns[name]
-            matrix[:, column] = moved_values(rows.get(name), matrix[:, column], float(typical[column]), value)
+            width = (widths or {}).get(name, 1.0)
+            matrix[:, column] = moved_values(
+                rows.get(name), matrix[:, column], float(typical[column]), value, width
+            )
         return matrix
 
     def take(self, positions: np.ndarray | Sequence[int]) -> VirtualPopulation:

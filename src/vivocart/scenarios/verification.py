@@ -25,7 +25,7 @@ _DAYS = 90.0
 _PEERS = 3  # patients solved again by SciPy, which takes a second or two each
 _REFINED = 64
 _TIGHT = 1e-9
-_NANOPARTICLE = ("lnp_plasma_amount", "lnp_peripheral_amount")
+_NANOPARTICLE = ("lnp_plasma_amount", "lnp_peripheral_amount", "lnp_returning_amount")
 _ELIMINATED = ("lnp_loss_now", "lnp_sink_now")  # rates at which the nanoparticle leaves plasma for good
 
 
@@ -156,7 +156,7 @@ def _other_solver(
 ) -> list[Check]:
     """Agreement with SciPy's BDF on the same equations, and the balance of the nanoparticle in that solution."""
     ours = simulate(model, regimen, patients, days=_DAYS, times_days=_READ_DAYS, threads=threads)
-    matrix = patients.parameter_matrix(model, regimen.parameter_overrides)
+    matrix = patients.parameter_matrix(model, regimen.parameter_overrides, regimen.parameter_widths)
     functions = _system_functions(model)
     weights = matrix[:, model.system.parameter_ids.index("body_weight")]
     apart = balance = 0.0

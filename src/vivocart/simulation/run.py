@@ -97,7 +97,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         unturned=unturned_switches(model, {*patients.parameters, *regimen.parameter_overrides}),
     )
     compiled = _compiled(model, names, given, on_message)
-    parameters = patients.parameter_matrix(model, regimen.parameter_overrides)
+    parameters = patients.parameter_matrix(model, regimen.parameter_overrides, regimen.parameter_widths)
     doses = doses_of(model, regimen, parameters)
     solution = solve(
         compiled,

@@ -58,7 +58,7 @@ def local_sensitivity(
     if times.size == 0 or not np.isfinite(times).all() or (np.diff(times) <= 0).any() or times[0] < 0:
         raise InputError(f"{list(days)}", where="days", mend="give days of 0 or later, ascending, each once")
     who = VirtualPopulation.typical(model) if patients is None else patients
-    matrix = who.parameter_matrix(model, regimen.parameter_overrides)
+    matrix = who.parameter_matrix(model, regimen.parameter_overrides, regimen.parameter_widths)
     names = _names(model, matrix, parameters)
     compiled = compile_sensitivities(
         model.system,

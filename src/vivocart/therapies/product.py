@@ -43,7 +43,8 @@ class Product(Document):
     weight when ``basis`` is ``per_kg``) into that state's unit. ``maximum_dose`` caps a dose per kg, in the dose unit
     without ``/kg``. ``parameters`` are values of the model that this product sets for every patient (a typical value:
     variability between patients stays). ``quantities`` names the quantities of the evidence that such a value rests on, by
-    parameter; one without is assumed.
+    parameter; one without is assumed. ``widths`` says by how much wider than in ``parameters.csv`` such a parameter is, in what
+    is unsure of its typical value and between patients alike, as a factor on the scale where it is normal; 1 if left out.
     """
 
     id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
@@ -62,6 +63,7 @@ class Product(Document):
     interval_days: Number | None = Field(default=None, gt=0)
     parameters: dict[str, Number] = Field(default_factory=dict)
     quantities: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    widths: dict[str, Annotated[Number, Field(gt=0)]] = Field(default_factory=dict)
     preparation: tuple[Preparation, ...] = ()
     records: tuple[str, ...] = Field(min_length=1)
     assumed: tuple[str, ...] = ()
@@ -76,8 +78,9 @@ class Product(Document):
             raise ValueError(f"basis '{self.basis}' does not fit the dose unit '{self.dose_unit}'")
         if self.interval_days is not None and self.interval_days * 24 < self.infusion_hours:
             raise ValueError("interval_days is shorter than the infusion")
-        if unset := sorted(set(self.quantities) - set(self.parameters)):
-            raise ValueError(f"quantities of {unset[0]}, which parameters does not set")
+        for name, named in (("quantities", self.quantities), ("widths", self.widths)):
+            if unset := sorted(set(named) - set(self.parameters)):
+                raise ValueError(f"{name} of {unset[0]}, which parameters does not set")
         return self
 
     def __hash__(self) -> int:
