@@ -154,11 +154,29 @@ class Readings:
         return first
 
 
-def read(simulation: Simulation) -> tuple[Readings, np.ndarray]:
+def _finite(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Who has no value that is missing or infinite, from values (n, n_times), shape (n,)."""
+    found = np.ones(len(next(iter(arrays.values()))), dtype=bool)
+    for values in arrays.values():
+        # a sum is finite if all its terms are, and much cheaper to look at; a sum of huge values only costs the second look
+        with np.errstate(invalid="ignore", over="ignore"):
+            doubtful = ~np.isfinite(values.sum(axis=1))
+        found[doubtful] &= np.isfinite(values[doubtful]).all(axis=1)
+    return found
+
+
+def read(simulation: Simulation, finite: np.ndarray | None = None) -> tuple[Readings, np.ndarray]:
     """Readings of the patients that reached the end, and which of all patients they are.
 
     A patient that stands in ``failures`` or has a missing value anywhere is left out altogether, so that a failed
     integration can never become a number.
+
+    Parameters
+    ----------
+    simulation
+        What is read.
+    finite
+        Who has no value that is missing or infinite, shape (n,), Boolean, where somebody has looked already.
 
     Returns
     -------
@@ -168,11 +186,7 @@ def read(simulation: Simulation) -> tuple[Readings, np.ndarray]:
     patients = np.asarray(simulation.patients.ids)
     arrays = {row.id: values.T for row, values in zip(simulation.observables, simulation.values, strict=True)}
     complete = ~np.isin(patients, np.asarray(simulation.failures["patient"], dtype=patients.dtype))
-    for values in arrays.values():
-        # a sum is finite if all its terms are, and much cheaper to look at; a sum of huge values only costs the second look
-        with np.errstate(invalid="ignore", over="ignore"):
-            doubtful = ~np.isfinite(values.sum(axis=1))
-        complete[doubtful] &= np.isfinite(values[doubtful]).all(axis=1)
+    complete &= _finite(arrays) if finite is None else finite
 
     def kept(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         whole = bool(complete.all())

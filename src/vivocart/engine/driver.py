@@ -95,10 +95,15 @@ def call(
     function(record.ctypes.data, start, whole.ctypes.data, given, first, last)
 
 
-def by_observable(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values (n_patients, n_times, n_observables) as (n_observables, n_times, n_patients), patients side by side."""
+def by_observable(
+    values: NDArray[np.float64], into: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Values (n_patients, n_times, n_observables) as (n_observables, n_times, n_patients), patients side by side.
+
+    Written to ``into`` where it is given.
+    """
     given = np.ascontiguousarray(values, dtype=np.float64)
-    arranged = np.empty(given.shape[::-1])
+    arranged = np.empty(given.shape[::-1]) if into is None else into
     table = np.array([given.ctypes.data, arranged.ctypes.data, *given.shape], np.int64)
     driver(vector_lanes()).arrange(0, 0, 0, table.ctypes.data, 0, len(given))
     return arranged

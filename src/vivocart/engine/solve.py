@@ -231,6 +231,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     step_limit: int = 100_000,
     turn_limit: int = 10_000,
     max_step: float | None = None,
+    values: Numbers | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Solution:
     """Observables of every patient at every time.
@@ -255,6 +256,8 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         Steps, and turns of conditions, after which a patient is given up.
     max_step
         Longest step, in the time unit of the system: for rates with short pulses in time that are not conditions.
+    values
+        Array to write to, (n_patients, n_times, n_observables); default: a new one.
     on_progress
         Called with patients done and patients in all, from the calling thread.
 
@@ -273,7 +276,8 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     workers = threads or os.cpu_count() or 1
     width = block or max(1, min(_BLOCK, n if workers == 1 else -(-n // (4 * workers))))
     most = max((trigger.max_count for trigger in triggers), default=0)
-    values = np.empty((n, len(t), at.n_observables))
+    if values is None:
+        values = np.empty((n, len(t), at.n_observables))
     status, steps = np.zeros(n, np.int64), np.zeros(n, np.int64)
     given_times = np.full((n, len(triggers), most), np.nan)
     failures: list[list[Failure]] = [[] for _ in range(-(-n // width))]

@@ -30,8 +30,9 @@ from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.endpoint_table import ArmEndpoints, EndpointTable, endpoint_file, read_endpoint_file
 from vivocart.scenarios.in_order import in_order
 from vivocart.scenarios.result import ArmResult
-from vivocart.simulation.bands import BandCounts, add_values, empty_bands, quantile_bands
+from vivocart.simulation.bands import BIN, BandCounts, add_bins, empty_bands, place_values, quantile_bands
 from vivocart.simulation.grid import output_times, trial_output_times
+from vivocart.simulation.layout import Room
 from vivocart.simulation.machine import thread_count
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.result import Simulation
@@ -106,7 +107,12 @@ class Setting:
         )
 
     def course(
-        self, regimen: Regimen, patients: VirtualPopulation, *, threads: int | None = None
+        self,
+        regimen: Regimen,
+        patients: VirtualPopulation,
+        *,
+        threads: int | None = None,
+        room: Room | None = None,
     ) -> Simulation:
         """As :meth:`simulate`, as accurately and as often as endpoints need it."""
         days = self.days + regimen.first_infusion_day
@@ -120,6 +126,7 @@ class Setting:
             taper=self.taper,
             relative_tolerance=RELATIVE_TOLERANCE,
             threads=self.threads if threads is None else threads,
+            room=room,
             on_message=self.on_message,
         )
 
@@ -183,6 +190,15 @@ class _Counts:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """Memory of one thread, used for one part of the patients after the other."""
+
+    room: Room
+    bins: tuple[np.ndarray, ...]  # by arm: of the patients of a part, (n_observables, n_times, room)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
     """What is read of some patients of an arm."""
 
@@ -242,8 +258,13 @@ def run_arms(
     size = min(_DRAWN_AT_ONCE, max(1, -(-n_patients // (_PARTS_PER_THREAD * n_threads))))
     parts = [range(first, min(first + size, n_patients)) for first in range(0, n_patients, size)]
 
+    desks: list[_Desk] = []  # at which no thread works
+
     def work(part: range) -> list[list[_Read]]:
-        return _run_part(setting, arms, counts, part, n_observed)
+        desk = desks.pop() if desks else _new_desk(counts, size)
+        found = _run_part(setting, arms, counts, part, n_observed, desk)
+        desks.append(desk)
+        return found
 
     with endpoint_file(path, [arm.label for arm in arms]) as append:
         for part, read_by_arm in zip(parts, in_order(work, parts, n_threads), strict=True):
@@ -274,18 +295,29 @@ def visit_items(readings: Readings, visits_days: Sequence[float]) -> pd.DataFram
     )
 
 
+def _new_desk(counts: Sequence[_Counts], n_patients: int) -> _Desk:
+    shapes = [(len(of.bands.counts), len(of.bands.times_days), n_patients) for of in counts]
+    return _Desk(room=Room(), bins=tuple(np.empty(shape, BIN) for shape in shapes))
+
+
 def _run_part(
-    setting: Setting, arms: Sequence[Arm], counts: Sequence[_Counts], part: range, n_observed: int
+    setting: Setting,
+    arms: Sequence[Arm],
+    counts: Sequence[_Counts],
+    part: range,
+    n_observed: int,
+    desk: _Desk,
 ) -> list[list[_Read]]:
     """Some patients drawn once and simulated in every arm, on one thread."""
     patients = setting.patients(part.start, len(part))
     found: list[list[_Read]] = [[] for _ in arms]
     for first in range(0, len(part), CHUNK):
         few = patients.take(np.arange(first, min(first + CHUNK, len(part))))
-        for arm, counted, kept in zip(arms, counts, found, strict=True):
-            simulation = setting.course(arm.regimen, few, threads=1)
-            readings, complete = read(simulation)
-            _count(counted, simulation, readings, setting.visits_days)
+        for arm, counted, bins, kept in zip(arms, counts, desk.bins, found, strict=True):
+            simulation = setting.course(arm.regimen, few, threads=1, room=desk.room)
+            finite = place_values(simulation.values, bins, first)
+            readings, complete = read(simulation, finite)
+            _count(counted, readings, setting.visits_days)
             kept.append(
                 _Read(
                     columns=endpoint_columns(readings, complete),
@@ -293,6 +325,8 @@ def _run_part(
                     seen=observed(setting, simulation) if part.start + first < n_observed else None,
                 )
             )
+    for counted, bins in zip(counts, desk.bins, strict=True):
+        add_bins(counted.bands, bins, len(part))
     return found
 
 
@@ -309,9 +343,7 @@ def _no_counts(setting: Setting, arm: Arm) -> _Counts:
     )
 
 
-def _count(counts: _Counts, simulation: Simulation, readings: Readings, visits_days: Sequence[float]) -> None:
-    for row, values in zip(simulation.observables, simulation.values, strict=True):
-        add_values(counts.bands, row.id, values.T)
+def _count(counts: _Counts, readings: Readings, visits_days: Sequence[float]) -> None:
     present = items_at_visits(readings, visits_days)
     scores = [sledai_score(present[:, visit].T) for visit in range(len(visits_days))]
     with counts.lock:

@@ -1,7 +1,8 @@
 """Quantile bands over any number of patients in a fixed amount of memory.
 
-Values are counted in logarithmic bins half a percent wide. Counts add up exactly, so the bands do not depend on how the
-patients were cut into chunks or on which thread counted them; a quantile read from them is within one bin of the exact one.
+Values are counted in bins at most 0.4 percent wide, which the upper bits of a double number: a logarithm for each of some
+billion values would cost more than the simulation. Counts add up exactly, so the bands do not depend on how patients were
+cut into chunks or on which thread counted them; a quantile read from them is within one bin of the exact one.
 """
 
 from __future__ import annotations
@@ -16,32 +17,24 @@ import xarray as xr
 
 _LOWEST = 1e-4  # every observable's unit is chosen so that smaller values read as zero
 _HIGHEST = 1e6
-_BIN = float(np.log(1.0045))  # with the steps below no bin is wider than half a percent
-_DROPPED = (
-    41  # bits of a double's fraction that do not matter: what is left tells steps of 0.05 percent apart
+_DROPPED = 44  # bits of a double's fraction that do not matter: 256 bins an octave are left
+_FIRST_STEP, _LAST_STEP = (int(np.float64(limit).view(np.int64)) >> _DROPPED for limit in (_LOWEST, _HIGHEST))
+_BEYOND = (
+    _LAST_STEP - _FIRST_STEP + 2
+)  # bin of what is above all; bin 0 holds zeros, the one after this what is missing
+_EDGES = np.concatenate(
+    [
+        [0.0],
+        (np.arange(_FIRST_STEP, _LAST_STEP + 1, dtype=np.int64) << _DROPPED).view(np.float64),
+        [_HIGHEST],
+    ]
 )
+
+BIN = np.uint16
+"""Type of the number of a bin."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """What a band shows: the median, the middle half and the middle nine tenths of patients."""
-
-
-def _bins() -> tuple[int, np.ndarray, np.ndarray]:
-    """First step, bin of each step from there on, and lower edges of the bins.
-
-    The upper bits of a positive double grow with its value, so a shift and a look into a table find the bin; a logarithm
-    for each of some billion values would cost more than the simulation.
-    """
-    first = int(np.float64(_LOWEST).view(np.int64)) >> _DROPPED
-    last = int(np.float64(_HIGHEST).view(np.int64)) >> _DROPPED
-    values = (np.arange(first, last + 1, dtype=np.int64) << _DROPPED).view(np.float64)
-    raw = np.floor(np.log(np.maximum(values, _LOWEST) / _LOWEST) / _BIN).astype(np.int64)
-    bins, places = np.unique(raw, return_inverse=True)
-    edges = np.concatenate([[0.0], values[np.searchsorted(raw, bins)], [_HIGHEST]])
-    return first, (places + 1).astype(np.int16), edges
-
-
-_FIRST_STEP, _PLACES, _EDGES = _bins()
-_N_BINS = len(_EDGES)  # the first holds zeros, the last what is beyond
 
 
 @final
@@ -50,7 +43,7 @@ class BandCounts:
     """Counts of patients by observable, time and value bin."""
 
     times_days: np.ndarray  # (n_times,)
-    counts: Mapping[str, np.ndarray]  # observable -> (n_times, n_bins)
+    counts: Mapping[str, np.ndarray]  # observable -> (n_times, n_bins), the last bin what is missing
     attributes: Mapping[str, Mapping[str, str]]  # observable -> units and long_name
     locks: Mapping[str, threading.Lock]  # one an observable: threads seldom wait for each other
 
@@ -84,7 +77,7 @@ def empty_bands(times_days: np.ndarray, attributes: Mapping[str, Mapping[str, st
     """Counts of no patient yet, for the observables that ``attributes`` (units and long_name) names."""
     return BandCounts(
         times_days=times_days,
-        counts={name: np.zeros((len(times_days), _N_BINS), np.int32) for name in attributes},
+        counts={name: np.zeros((len(times_days), _BEYOND + 2), np.int32) for name in attributes},
         attributes=attributes,
         locks={name: threading.Lock() for name in attributes},
     )
@@ -92,17 +85,57 @@ def empty_bands(times_days: np.ndarray, attributes: Mapping[str, Mapping[str, st
 
 def add_values(bands: BandCounts, observable: str, values: np.ndarray) -> None:
     """Count values (n_patients, n_times) of one observable; several threads may add at once."""
+    by_time = np.ascontiguousarray(values.T, dtype=np.float64)[None]
+    bins = np.empty(by_time.shape, BIN)
+    place_values(by_time, bins)
+    _add(bands, observable, bins[0], by_time.shape[2])
+
+
+def place_values(values: np.ndarray, bins: np.ndarray, first: int = 0) -> np.ndarray:
+    """Find the bin of each value, for :func:`add_bins` to count.
+
+    Counts of different times lie far apart in memory, so the bins of some thousand patients are best counted at once.
+
+    Parameters
+    ----------
+    values
+        Shape (n_observables, n_times, n_patients), contiguous.
+    bins
+        Written to from patient ``first`` on; shape (n_observables, n_times, room), of type :data:`BIN`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Who has no value that is missing or infinite, shape (n_patients,), Boolean.
+    """
     from vivocart.simulation import loops  # late: it loads a compiler
 
-    by_time = np.ascontiguousarray(values.T, dtype=np.float64)
+    finite = np.ones(values.shape[2], dtype=bool)
+    loops.place(values.view(np.int64), _DROPPED, _FIRST_STEP, _BEYOND, bins, first, finite)
+    return finite
+
+
+def add_bins(bands: BandCounts, bins: np.ndarray, n_patients: int) -> None:
+    """Count the first patients of bins (n_observables, n_times, room), observables in the order of the bands.
+
+    Several threads may add at once.
+    """
+    for observable, found in zip(bands.counts, bins, strict=True):
+        _add(bands, observable, found, n_patients)
+
+
+def _add(bands: BandCounts, observable: str, bins: np.ndarray, n_patients: int) -> None:
+    from vivocart.simulation import loops
+
     with bands.locks[observable]:
-        loops.count(by_time.view(np.int64), bands.counts[observable], _PLACES, _FIRST_STEP, _DROPPED)
+        loops.count(bins, n_patients, bands.counts[observable])
 
 
 def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) -> xr.Dataset:
     """Quantiles of each observable at each time, dimensions (quantile, time)."""
     variables: dict[str, tuple[tuple[str, str], np.ndarray, Mapping[str, str]]] = {}
-    for name, counts in bands.counts.items():
+    for name, all_counts in bands.counts.items():
+        counts = all_counts[:, :-1]
         total = counts.sum(axis=1, keepdims=True)
         shares = np.cumsum(counts, axis=1) / np.maximum(total, 1)
         rows = [_read(shares, quantile) for quantile in quantiles]
@@ -121,5 +154,5 @@ def _read(shares: np.ndarray, quantile: float) -> np.ndarray:
     below = np.where(index > 0, shares[rows, np.maximum(index - 1, 0)], 0.0)
     inside = np.clip((quantile - below) / np.maximum(shares[rows, index] - below, 1e-300), 0.0, 1.0)
     lower = np.maximum(_EDGES[index], _LOWEST)
-    upper = _EDGES[np.minimum(index + 1, _N_BINS - 1)]
+    upper = _EDGES[np.minimum(index + 1, _BEYOND)]
     return np.where(index == 0, 0.0, lower * np.exp(inside * np.log(upper / lower)))

@@ -13,23 +13,36 @@ _INFINITE = int(np.float64(np.inf).view(np.int64))
 
 
 @njit(cache=True, nogil=True)
-def count(bits: np.ndarray, counts: np.ndarray, places: np.ndarray, first: int, dropped: int) -> None:
-    """Add each value, as the bits of its double (n_times, n_patients), to its bin (n_times, n_bins).
+def place(
+    bits: np.ndarray, dropped: int, first: int, beyond: int, bins: np.ndarray, start: int, finite: np.ndarray
+) -> None:
+    """Bin of each value, given as the bits of its double (n_observables, n_times, n_patients).
 
-    ``places`` holds the bin of each step, a step being the bits without the lowest ``dropped``, from step ``first`` on.
+    A step is the bits without the lowest ``dropped``. Bin 0 takes what is below step ``first`` and what is negative, bin 1
+    that step, bin ``beyond`` what is above all, and the one after it what is no number. Written to ``bins`` from patient
+    ``start`` on; ``finite`` (n_patients,) loses those with a value that is not finite.
     """
-    n_times, n_patients = bits.shape
-    beyond = counts.shape[1] - 1
-    for time in range(n_times):
-        row = counts[time]
-        for patient in range(n_patients):
-            value = bits[time, patient]
-            if value & ~_SIGN > _INFINITE:  # not a number
+    n_observables, n_times, n_patients = bits.shape
+    for observable in range(n_observables):
+        for time in range(n_times):
+            row, found = bits[observable, time], bins[observable, time, start : start + n_patients]
+            largest = np.int64(0)
+            for patient in range(n_patients):
+                largest = max(largest, row[patient] & ~_SIGN)
+                found[patient] = min(max((row[patient] >> dropped) - (first - 1), 0), beyond)
+            if largest < _INFINITE:  # nearly always
                 continue
-            step = (value >> dropped) - first
-            if step < 0:  # also what is negative: its sign is the highest bit
-                row[0] += 1
-            elif step >= places.shape[0]:
-                row[beyond] += 1
-            else:
-                row[places[step]] += 1
+            for patient in range(n_patients):
+                size = row[patient] & ~_SIGN
+                finite[patient] &= size < _INFINITE
+                if size > _INFINITE:
+                    found[patient] = beyond + 1
+
+
+@njit(cache=True, nogil=True)
+def count(bins: np.ndarray, n_patients: int, counts: np.ndarray) -> None:
+    """Add the first patients' bins (n_times, room) to counts (n_times, n_bins)."""
+    for time in range(bins.shape[0]):
+        row, found = counts[time], bins[time]
+        for patient in range(n_patients):
+            row[found[patient]] += 1

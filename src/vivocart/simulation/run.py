@@ -18,7 +18,7 @@ from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model
 from vivocart.patients.population import VirtualPopulation
 from vivocart.simulation.grid import output_times
-from vivocart.simulation.layout import by_observable
+from vivocart.simulation.layout import Room, by_observable
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.result import Simulation
 from vivocart.simulation.switches import unturned_switches, with_numbers
@@ -48,6 +48,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
     relative_tolerance: float = RELATIVE_TOLERANCE,
     threads: int | None = None,
     strict: bool = False,
+    room: Room | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_message: Callable[[str], None] | None = None,
 ) -> Simulation:
@@ -73,6 +74,8 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         Threads to use, all processors if left out. The numbers do not depend on it.
     strict
         Raise if a patient fails, instead of listing it in ``failures``.
+    room
+        Memory for the trajectories; the next simulation in it overwrites them. New memory if left out.
     on_progress, on_message
         Called with (patients done, patients) and with a sentence before a compilation that takes seconds.
 
@@ -107,6 +110,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         rtol=relative_tolerance,
         atol=ABSOLUTE_TOLERANCE,
         threads=threads,
+        values=room.take("values", (len(patients), len(times), len(names))) if room else None,
         on_progress=on_progress,
     )
     failures = _failures(solution, patients)
@@ -117,7 +121,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
             f"{worst['time_days']:.4g}, state {worst['state']}: {worst['reason']}; {worst['advice']}"
         )
     return Simulation(
-        values=by_observable(solution.values),
+        values=by_observable(solution.values, room),
         times_days=times,
         observables=tuple(model.observables[name] for name in names),
         patients=patients,
