@@ -146,7 +146,7 @@ def test_reduced_motion(open_page: Open):
 def test_without_the_net(open_page: Open, server: Any):
     """Everything but this server is cut off; the page must not notice."""
     page = open_page("/evidence")
-    page.context.route(
+    page.route(
         "**/*",
         lambda route: route.continue_() if route.request.url.startswith(server.address) else route.abort(),
     )

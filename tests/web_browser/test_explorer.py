@@ -228,9 +228,9 @@ def test_a_refusal_is_told_in_the_server_s_words(open_page: Open):
     assert len(page.locator("#sentences .problem").inner_text()) > 10
 
 
-@pytest.mark.parametrize(
-    ("code", "wanted"),
-    [
+def test_modules_by_themselves(open_page: Open):
+    page = open_page("/evidence")
+    for code, wanted in (
         ("(await import('/static/numbers.js')).number(0.000123, 2)", "1.2×10⁻⁴"),
         ("(await import('/static/numbers.js')).number(1e6, 3)", "1×10⁶"),
         ("(await import('/static/numbers.js')).number(1234.6, 2)", "1235"),
@@ -239,8 +239,5 @@ def test_a_refusal_is_told_in_the_server_s_words(open_page: Open):
         ("(await import('/static/numbers.js')).ladder(0.25, 12).includes(4)", True),
         (EMPTY_RANGE, [0, 1]),
         ("(await import('/static/charts.js')).nearest([0, 1, 5, 9], 4)", 2),
-    ],
-)  # fmt: skip
-def test_modules_by_themselves(open_page: Open, code: str, wanted: Any):
-    page = open_page("/credibility")
-    assert page.evaluate(f"(async () => {code})()") == wanted
+    ):
+        assert page.evaluate(f"(async () => {code})()") == wanted, code
