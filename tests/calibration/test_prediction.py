@@ -67,6 +67,19 @@ def test_extremes_of_n_follow_the_beta_distribution(n):
     assert largest.p == pytest.approx(0.9**n, abs=0.005)
 
 
+def test_zero_cells_is_less_than_half_a_cell():
+    values = _uniform(4000, 9) * 0.2
+    cells = _observation("median", 9, value=0.0).model_copy(update={"unit": "1/uL"})
+    found = predict(cells, values).parts[0]
+    assert found.p == 0.5
+    assert found.is_inside and found.is_inside_half
+    assert predict(cells, values + 0.45).parts[0].p < 0.5
+    assert not predict(cells, values + 0.55).is_inside
+    share = predict(_observation("median", 9, value=0.0), values).parts[0]
+    assert share.p == 0.0
+    assert not share.is_inside
+
+
 def test_median_of_an_even_number():
     values = np.array([[4.0, 1.0, 3.0, 2.0], [8.0, 5.0, 7.0, 6.0]])
     found = predict(_observation("median", 4, value=2.5), values).parts[0]

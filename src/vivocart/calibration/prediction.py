@@ -61,6 +61,9 @@ class PredictedStatistic:
     is_inside
         Whether the published number lies from ``low90`` to ``high90``, or for a bound or an interval whether it overlaps
         with them.
+    rounding
+        What a published zero may hide, on either side: half a unit of what is measured (cells, mg); 0 for other numbers,
+        whose last digit says little, and for counts and shares, where none is none.
     """
 
     name: str
@@ -73,6 +76,7 @@ class PredictedStatistic:
     high90: float
     p: float
     is_inside: bool
+    rounding: float = 0.0
 
     @property
     def is_number(self) -> bool:
@@ -82,7 +86,10 @@ class PredictedStatistic:
     @property
     def is_inside_half(self) -> bool:
         """Whether the published number, or a part of its interval, lies from ``low50`` to ``high50``."""
-        return self.low50 <= self.observed_high and self.observed_low <= self.high50
+        return (
+            self.low50 <= self.observed_high + self.rounding
+            and self.observed_low - self.rounding <= self.high50
+        )
 
 
 @final
@@ -180,7 +187,10 @@ def predict(
         raise InputError(
             "no cohort without a missing value", where=where, mend="look at the failures, or simulate more"
         )
-    parts = tuple(_part(part.name, part.values[defined], part.low, part.high) for part in statistics)
+    parts = tuple(
+        _part(part.name, part.values[defined], part.low, part.high, _hidden(observation, part.low))
+        for part in statistics
+    )
     per_cohort = observation.n if observation.statistic == "point" else 1
     n_cohorts = int(defined.sum()) // per_cohort
     return Prediction(
@@ -188,11 +198,23 @@ def predict(
     )
 
 
-def _part(name: str, statistic: np.ndarray, low: float, high: float) -> PredictedStatistic:
+def _hidden(observation: Observation, value: float) -> float:
+    """What a published zero hides: "0 cells per uL" is what less than half a cell is written as."""
+    is_measured = observation.statistic not in ("count", "fraction") and observation.unit not in (
+        "",
+        "1",
+        "%",
+    )
+    return 0.5 if value == 0.0 and is_measured else 0.0
+
+
+def _part(
+    name: str, statistic: np.ndarray, low: float, high: float, rounding: float = 0.0
+) -> PredictedStatistic:
     found = np.round(statistic, _MOST_DECIMALS)
     lowest, lower, middle, upper, highest = quantiles(found, (_LOW, _LOW_HALF, 0.5, _HIGH_HALF, _HIGH))
     if low == high:
-        p = float(np.mean(found < low) + 0.5 * np.mean(found == low))
+        p = float(np.mean(found < low - rounding) + 0.5 * np.mean(np.abs(found - low) <= rounding))
     else:
         p = float(np.mean((found >= low) & (found <= high)))
     return PredictedStatistic(
@@ -205,7 +227,8 @@ def _part(name: str, statistic: np.ndarray, low: float, high: float) -> Predicte
         low90=float(lowest),
         high90=float(highest),
         p=p,
-        is_inside=bool(lowest <= high and low <= highest),
+        is_inside=bool(lowest <= high + rounding and low - rounding <= highest),
+        rounding=rounding,
     )
 
 
