@@ -15,7 +15,7 @@ from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.calibrate import FitProgress, calibrate
 
 MODEL = load_model()
-ASKED = {"n_particles": 40, "sweeps": 1, "seed": 7}
+ASKED = {"n_particles": 20, "sweeps": 1, "seed": 7}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_a_posterior_is_read_as_it_was_written(small):
     for name in posterior.draws.typical:
         np.testing.assert_array_equal(again.draws.typical[name], posterior.draws.typical[name])
     assert again.provenance == posterior.provenance
-    assert again.command == "vivocart calibrate hn2301 --particles 40 --sweeps 1 --seed 7"
+    assert again.command == "vivocart calibrate hn2301 --particles 20 --sweeps 1 --seed 7"
     fitted = {row.id for row in observations("HN2301") if row.measure} - set(again.held_out)
     assert set(again.fitted_ids) == fitted
     second = path.with_name("second.nc")

@@ -8,17 +8,17 @@ import pytest
 from vivocart.calibration.posterior import Posterior
 from vivocart.cli.main import run
 
-SMALL = ["--particles", "40", "--sweeps", "1", "--seed", "3", "--threads", "1"]
+SMALL = ["--particles", "20", "--sweeps", "1", "--seed", "3", "--threads", "1"]
 
 
 def test_a_study_becomes_a_file_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = tmp_path / "deep" / "hn.nc"
     assert run(["calibrate", "hn2301", *SMALL, "--out", str(path), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["command"] == "vivocart calibrate hn2301 --particles 40 --sweeps 1 --seed 3"
+    assert told["command"] == "vivocart calibrate hn2301 --particles 20 --sweeps 1 --seed 3"
     assert {row["reading"] for row in told["predicted"] if not row["fitted"]} == set(told["held_out"])
     assert told["observations_that_would_help"]
-    assert told["run"]["particles"] == 40
+    assert told["run"]["particles"] == 20
     assert Posterior.read(path).command == told["command"]
     assert [entry.name for entry in path.parent.iterdir()] == ["hn.nc"], "no checkpoint is left"
 

@@ -84,7 +84,7 @@ def test_predictions_do_not_depend_on_how_many_observations_are_asked(posterior)
 
 
 def test_mechanisms_are_fitted_to_the_same_rows():
-    fits = fit_mechanisms("hn2301", ids=["steep_uptake", "carrier_sink"], n_particles=40, sweeps=1)
+    fits = fit_mechanisms("hn2301", ids=["steep_uptake", "carrier_sink"], n_particles=20, sweeps=1)
     assert [fit.id for fit in fits] == ["steep_uptake", "carrier_sink"]
     assert fits[0].posterior.fitted_ids == fits[1].posterior.fitted_ids
     assert fits[0].posterior.provenance.model_hash != fits[1].posterior.provenance.model_hash
