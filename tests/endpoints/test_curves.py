@@ -94,3 +94,23 @@ def test_against_a_fine_grid(levels, limit, seed):
         curves.longest_days_below(times, values, limit)[0],
     )
     assert 0.0 <= spell <= total + 1e-9 <= times[-1] + 2e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 20))
+def test_loops_over_times_are_the_plain_formulas(seed, n_patients):
+    rng = np.random.default_rng(seed)
+    times = np.cumsum(rng.uniform(0.1, 3.0, 12))
+    values = np.maximum(rng.normal(1.0, 2.0, (n_patients, 12)), 0.0)
+    day = np.where(rng.random(n_patients) < 0.3, np.inf, rng.uniform(0.0, 20.0, n_patients))
+    before, after = curves.highest_apart(times, values, day)
+    early = times < day[:, None]
+    np.testing.assert_array_equal(before, np.where(early, values, -np.inf).max(axis=1))
+    np.testing.assert_array_equal(after, np.where(early, -np.inf, values).max(axis=1))
+    np.testing.assert_allclose(curves.area_under(times, values), np.trapezoid(values, times, axis=1))
+    start = int(rng.integers(0, 12))
+    reciprocal = 1.0 / np.maximum(values, 1e-9)
+    np.testing.assert_array_equal(
+        curves.first_above(times, values, 1.5, from_index=start),
+        curves.first_below(times, reciprocal, 1.0 / 1.5, from_index=start),
+    )

@@ -140,3 +140,26 @@ def test_a_visit_beyond_the_end_is_refused(read_fake, table):
     readings = read_fake(1, times=np.arange(0.0, 61.0))
     with pytest.raises(MissingReadingError, match="ends at day 60 and the visit is at day 90"):
         sledai.sledai_items(readings, 90.0, table)
+
+
+def test_many_visits_in_one_go_are_those_read_one_by_one(fakes):
+    from vivocart.endpoints.readings import read
+
+    rng = np.random.default_rng(3)
+    times = np.arange(0.0, 181.0)
+    curves = {
+        name: np.maximum(rng.normal(1.0, 0.8, (30, times.size)), 0.01)
+        for name in ("tissue_inflammation", "renal_inflammation", "upcr", "c3", "c4")
+    }
+    simulation = fakes.simulation(30, times=times, **curves)
+    single, many = read(simulation)[0], read(simulation)[0]
+    sledai.read_visits(many, (28.0, 45.5, 180.0, 365.0))
+    for day in (0.0, 7.0, 28.0, 45.5, 60.0, 180.0):
+        items = sledai.sledai_items(single, day)
+        np.testing.assert_array_equal(sledai.sledai_items(many, day), items)
+        np.testing.assert_array_equal(sledai.sledai(many, day), sledai.sledai_score(items))
+        np.testing.assert_array_equal(sledai.clinical_sledai(many, day), sledai.clinical_sledai_score(items))
+        np.testing.assert_array_equal(sledai.scores_at_visits(single, (day,))[0], sledai.sledai_score(items))
+    for one, other in zip(sledai.weekly_scores(single), sledai.weekly_scores(many), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(sledai.sledai_items(many, 33.0), sledai.sledai_items(single, 33.0))

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from vivocart.simulation.bands import QUANTILES, count_bands, empty_bands, quantile_bands
+from vivocart.simulation.bands import (
+    BIN,
+    QUANTILES,
+    add_bins,
+    count_bands,
+    empty_bands,
+    place_values,
+    quantile_bands,
+)
 
 
 def _dataset(values: np.ndarray) -> xr.Dataset:
@@ -58,3 +66,30 @@ def test_threads_that_add_at_once_lose_no_patient():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: count_bands(_dataset(values), ["x"], before=bands), range(40)))
     assert (bands.counts["x"].sum(axis=1) == 40 * 300).all()
+
+
+def test_bins_that_waited_are_counted_as_values_are():
+    values = np.exp(np.random.default_rng(4).normal(size=(2, 3, 90)))  # observables, times, patients
+    values[0, 1, 5], values[1, 2, 50], values[1, 0, 7] = np.nan, np.inf, -np.inf
+    waiting = empty_bands(np.arange(3.0), {"x": {}, "y": {}})
+    bins = np.empty((2, 3, 100), BIN)
+    parts = [place_values(np.ascontiguousarray(values[:, :, cut]), bins, cut.start) for cut in _cuts(90, 40)]
+    np.testing.assert_array_equal(np.concatenate(parts), np.isfinite(values).all(axis=(0, 1)))
+    add_bins(waiting, bins, 90)
+    direct = empty_bands(np.arange(3.0), {"x": {}, "y": {}})
+    for name, of in zip("xy", values, strict=True):
+        data = xr.Dataset({name: (("patient", "time"), of.T)}, coords={"time": np.arange(3.0)})
+        count_bands(data, [name], before=direct)
+        np.testing.assert_array_equal(waiting.counts[name], direct.counts[name])
+
+
+def _cuts(n: int, size: int) -> list[slice]:
+    return [slice(first, min(first + size, n)) for first in range(0, n, size)]
+
+
+def test_every_bin_is_narrow():
+    values = np.exp(np.random.default_rng(5).uniform(np.log(1.1e-4), np.log(9e5), 20_000))
+    for value in values[:200]:
+        band = quantile_bands(count_bands(_dataset(np.full((3, 1), value)), ["x"]), (1e-9, 1.0))["x"].values
+        assert band[1, 0] / band[0, 0] <= 1.0040
+        assert band[0, 0] <= value * (1 + 1e-12) and value <= band[1, 0] * (1 + 1e-12)

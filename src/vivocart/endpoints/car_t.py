@@ -56,11 +56,8 @@ def car_detected_hour(readings: Readings) -> np.ndarray:
     doses = readings.car_dose_days()
     if doses.size == 0:
         return _not_applicable(readings)
-    values = readings["car_percent_cd8"]
-    # "first above" is "first below" of the reciprocals, and the crossing is the same on the logarithmic scale
     start = int(np.searchsorted(readings.times, doses[0] - 1e-9))
-    inverse = 1.0 / np.maximum(values, 1e-9)
-    day = curves.first_below(readings.times, inverse, 1.0 / DETECTION_PERCENT, from_index=start)
+    day = curves.first_above(readings.times, readings["car_percent_cd8"], DETECTION_PERCENT, from_index=start)
     return (day - doses[0]) * _HOURS_PER_DAY
 
 

@@ -49,10 +49,7 @@ def lnp_auc(readings: Readings) -> np.ndarray:
     """
     if _first_end(readings) is None:
         return _not_applicable(readings)
-    values = readings["lnp_plasma"]
-    widths = np.diff(readings.times) * _HOURS_PER_DAY
-    # added up one after the other: how sum() groups them depends on how many patients there are
-    return 0.5 * np.cumsum((values[:, 1:] + values[:, :-1]) * widths, axis=1)[:, -1]
+    return _HOURS_PER_DAY * curves.area_under(readings.times, readings["lnp_plasma"])
 
 
 @endpoint(
@@ -115,19 +112,25 @@ def _first_end(readings: Readings) -> float | None:
     """Day on which the first infusion of particles ends; none if the regimen gives none."""
     if _STATE not in readings.dose_days:
         return None
-    ends = [
-        row.time_days + row.duration_days for row in readings.regimen.doses(np.ones(1)) if row.state == _STATE
-    ]
-    return min(ends) - readings.first_infusion_day
+
+    def compute() -> float:
+        doses = [row for row in readings.regimen.doses(np.ones(1)) if row.state == _STATE]
+        return min(row.time_days + row.duration_days for row in doses) - readings.first_infusion_day
+
+    return readings.shared("first_carrier_end", compute)
 
 
 def _log_at(readings: Readings, day: float) -> np.ndarray:
     """Logarithm of the concentration on a day: a straight line between output times, as an exponential decline is."""
     readings.require_day(day)
-    right = min(int(np.searchsorted(readings.times, day - 1e-9)), len(readings.times) - 1)
-    sides = [max(right - 1, 0), right]
-    values = np.log(np.maximum(readings["lnp_plasma"][:, sides], _FLOOR_UG_PER_ML))
-    return curves.value_at(readings.times[sides], values, day)
+
+    def compute() -> np.ndarray:
+        right = min(int(np.searchsorted(readings.times, day - 1e-9)), len(readings.times) - 1)
+        sides = slice(max(right - 1, 0), max(right, 1) + 1)
+        values = np.log(np.maximum(readings["lnp_plasma"].T[sides], _FLOOR_UG_PER_ML))
+        return curves.value_at(readings.times[sides], values.T, day)
+
+    return readings.shared(f"log_lnp_plasma/{day!r}", compute)
 
 
 def _not_applicable(readings: Readings) -> np.ndarray:

@@ -129,6 +129,35 @@ def first_below(
     return day
 
 
+def first_above(
+    times: np.ndarray, values: np.ndarray, limit: float, *, from_index: int = 0, lowest: float = 1e-9
+) -> np.ndarray:
+    """First day above ``limit`` at or after the output time ``from_index``, shape (n,); infinite if never.
+
+    Values below ``lowest`` are read as that: one that begins at zero has no logarithm.
+    """
+    by_time = _by_time(values)
+    day = np.full(by_time.shape[1], np.inf)
+    _loops().first_above(np.asarray(times, dtype=np.float64), by_time, float(limit), from_index, lowest, day)
+    return day
+
+
+def highest_apart(times: np.ndarray, values: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Highest value before each patient's ``day`` (n,), and from it on, each (n,); minus infinity if there is none."""
+    by_time = _by_time(values)
+    before, after = (np.full(by_time.shape[1], -np.inf) for _ in range(2))
+    _loops().highest_apart(np.asarray(times, dtype=np.float64), by_time, day, before, after)
+    return before, after
+
+
+def area_under(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Area under the values by trapezoids between output times, shape (n,)."""
+    by_time = _by_time(values)
+    area = np.zeros(by_time.shape[1])
+    _loops().area(np.diff(np.asarray(times, dtype=np.float64)), by_time, area)
+    return area
+
+
 def highest_index(values: np.ndarray) -> np.ndarray:
     """Output time at which each patient's value is highest, the first one if several are, shape (n,)."""
     by_time = _by_time(values)

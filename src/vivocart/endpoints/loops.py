@@ -1,4 +1,4 @@
-"""Loops over output times and patients for :mod:`vivocart.endpoints.curves`, compiled and without the interpreter's lock."""
+"""Loops over output times and patients, compiled and without the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -105,6 +105,78 @@ def first_below(
                     share = _crossing(values[time - 1, patient], values[time, patient], limit[patient])
                     day[patient] = times[time - 1] + share * (times[time] - times[time - 1])
                 break
+
+
+@njit(cache=True, nogil=True)
+def first_above(
+    times: np.ndarray, values: np.ndarray, limit: float, start: int, lowest: float, day: np.ndarray
+) -> None:
+    """First day above of values (n_times, n), those below ``lowest`` taken as that; ``day`` is left as it is for never."""
+    n_times, n_patients = values.shape
+    for patient in range(n_patients):
+        for time in range(start, n_times):
+            value = 1.0 / max(values[time, patient], lowest)
+            if value < 1.0 / limit:
+                day[patient] = times[time]
+                if time > start:
+                    before = 1.0 / max(values[time - 1, patient], lowest)
+                    share = _crossing(before, value, 1.0 / limit)
+                    day[patient] = times[time - 1] + share * (times[time] - times[time - 1])
+                break
+
+
+@njit(cache=True, nogil=True)
+def highest_apart(
+    times: np.ndarray, values: np.ndarray, day: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> None:
+    """Highest of values (n_times, n) before each patient's day and from it on; what is written to holds minus infinity."""
+    for time in range(values.shape[0]):
+        row, now = values[time], times[time]
+        for patient in range(values.shape[1]):
+            value = row[patient]
+            early = value if now < day[patient] else -np.inf
+            late = -np.inf if now < day[patient] else value
+            before[patient] = early if early > before[patient] else before[patient]
+            after[patient] = late if late > after[patient] else after[patient]
+
+
+@njit(cache=True, nogil=True)
+def area(widths: np.ndarray, values: np.ndarray, area: np.ndarray) -> None:
+    """Area under values (n_times, n) by trapezoids, added up from the first to the last; ``area`` holds zeros."""
+    for time in range(values.shape[0] - 1):
+        left, right, width = values[time], values[time + 1], widths[time]
+        for patient in range(values.shape[1]):
+            area[patient] += (right[patient] + left[patient]) * width
+    for patient in range(values.shape[1]):
+        area[patient] *= 0.5
+
+
+@njit(cache=True, nogil=True)
+def items_present(
+    highest: np.ndarray,
+    whose: np.ndarray,
+    limits: np.ndarray,
+    worth: np.ndarray,
+    present: np.ndarray,
+    score: np.ndarray,
+    clinical: np.ndarray,
+) -> None:
+    """Items whose driver passes the patient's limit at visits, and the scores that they add up to.
+
+    ``highest`` (n_drivers, n_visits, n), ``whose`` (n_items,) the driver of each item, ``limits`` (n_items, n), ``worth``
+    (n_items, 2) in both scores; written are ``present`` (n_items, n_visits, n) and the scores (n_visits, n), which hold
+    zeros.
+    """
+    for visit in range(score.shape[0]):
+        whole, part = score[visit], clinical[visit]
+        for item in range(whose.shape[0]):
+            values, limit, there = highest[whose[item], visit], limits[item], present[item, visit]
+            weight, clinical_weight = worth[item, 0], worth[item, 1]
+            for patient in range(values.shape[0]):
+                whole[patient] += weight if values[patient] > limit[patient] else 0
+                part[patient] += clinical_weight if values[patient] > limit[patient] else 0
+            for patient in range(values.shape[0]):
+                there[patient] = values[patient] > limit[patient]
 
 
 @njit(cache=True, nogil=True)

@@ -141,16 +141,22 @@ class Readings:
             self._shared[name] = compute()
         return self._shared[name]
 
+    def known(self, name: str) -> Any:
+        """What :meth:`shared` computed under this name; None if nobody has asked for it yet."""
+        return self._shared.get(name)
+
     def first_rescue_day(self, product: str) -> np.ndarray:
         """Day of each patient's first rescue with ``product``, shape (n,); infinite if never given."""
         first = np.full(self.n_patients, np.inf)
+        if self.n_patients == 0:
+            return first
         given = np.asarray(self.rescues["product"]) == product
         who = np.asarray(self.rescues["patient"])[given]
         when = np.asarray(self.rescues["time_days"], dtype=float)[given] - self.first_infusion_day
-        place = {patient: row for row, patient in enumerate(self.patients.tolist())}
-        for patient, day in zip(who.tolist(), when.tolist(), strict=True):
-            if patient in place:
-                first[place[patient]] = min(first[place[patient]], day)
+        order = np.argsort(self.patients)
+        places = order[np.searchsorted(self.patients, who, sorter=order) % self.n_patients]
+        read = self.patients[places] == who  # who failed is not
+        np.minimum.at(first, places[read], when[read])
         return first
 
 

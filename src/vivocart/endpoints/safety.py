@@ -192,15 +192,11 @@ def crs_grade_max(readings: Readings) -> np.ndarray:
     """
 
     def compute() -> np.ndarray:
-        signal, first = readings["cytokine_signal"], _first_tocilizumab_day(readings)
-        grade = crs_grade_of_signal(readings, _highest_before(readings, first), anticytokine_given=False)
-        treated = np.flatnonzero(np.isfinite(first))
-        after = np.where(readings.times >= first[treated, None], signal[treated], -np.inf).max(axis=1)
-        later = np.full(readings.n_patients, -np.inf)
-        later[treated] = after
-        grade = np.maximum(grade, crs_grade_of_signal(readings, later, anticytokine_given=True))
-        grade[treated] = np.maximum(grade[treated], _ANSWERED_GRADE)
-        return grade
+        first = _first_tocilizumab_day(readings)
+        before, after = curves.highest_apart(readings.times, readings["cytokine_signal"], first)
+        grade = crs_grade_of_signal(readings, before, anticytokine_given=False)
+        grade = np.maximum(grade, crs_grade_of_signal(readings, after, anticytokine_given=True))
+        return np.where(np.isfinite(first), np.maximum(grade, _ANSWERED_GRADE), grade)
 
     return readings.shared("crs_grade_max", compute)
 
@@ -237,12 +233,3 @@ def tocilizumab_given(readings: Readings) -> np.ndarray:
 
 def _first_tocilizumab_day(readings: Readings) -> np.ndarray:
     return readings.shared("first_tocilizumab_day", lambda: readings.first_rescue_day(_TOCILIZUMAB))
-
-
-def _highest_before(readings: Readings, day: np.ndarray) -> np.ndarray:
-    """Highest cytokine signal before each patient's own day, shape (n,)."""
-    signal = readings["cytokine_signal"]
-    highest = signal.max(axis=1)
-    some = np.flatnonzero(np.isfinite(day))  # the days of the others never come
-    highest[some] = np.where(readings.times < day[some, None], signal[some], -np.inf).max(axis=1)
-    return highest

@@ -7,7 +7,9 @@ present, so it is a whole number from 0 to 105.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -23,6 +25,7 @@ WINDOW_DAYS = 30.0
 _SCORE_SOURCE = "sledai2k_30_days"
 _MONTHLY_VISITS = (30.0, 60.0, 90.0)
 _WEEK = 7.0
+_ALL_VISITS = "sledai_visits"  # name under which readings share what read_visits finds
 
 
 def sledai_table() -> tuple[SledaiItemRow, ...]:
@@ -76,29 +79,87 @@ def items_at_visits(
     readings: Readings, days: Sequence[float] | np.ndarray, table: Sequence[SledaiItemRow] | None = None
 ) -> np.ndarray:
     """As :func:`sledai_items` for several visits in one go, shape (n_items, n_visits, n)."""
-    entries = sledai_table() if table is None else table
     ends = np.asarray(days, dtype=np.float64)
-    readings.require_day(float(ends.max(initial=-np.inf)))
-    starts = np.maximum(ends - WINDOW_DAYS, float(readings.times[0]))
-    windows = curves.windows(readings.times, starts, ends)
-    highest = {
-        driver: curves.windows_highest(readings[driver], windows)
-        for driver in {name for entry in entries if entry.rule != "below" for name in entry.driver}
-    }
-    present = np.zeros((len(entries), len(ends), readings.n_patients), dtype=bool)
-    for entry, there in zip(entries, present, strict=True):
-        if entry.rule == "threshold":
-            limit = readings.covariate(f"sledai_threshold_{entry.item}")
-            np.greater(highest[entry.driver[0]], limit, out=there)
-            continue
-        for driver, limit in zip(entry.driver, entry.limit, strict=True):
-            beyond = (
-                highest[driver] > limit
-                if entry.rule == "above"
-                else curves.windows_lowest(readings[driver], windows) < limit
-            )
-            np.logical_or(there, beyond, out=there)
-    return present
+    known = _known(readings, ends) if table is None else None
+    if known is not None:
+        return known.present[:, known.places(ends)]
+    return _visits(readings, ends, sledai_table() if table is None else table).present
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Visits:
+    """What counts at visits: items (n_items, n_visits, n), SLEDAI-2K and its clinical part (n_visits, n)."""
+
+    days: np.ndarray  # ascending
+    present: np.ndarray
+    score: np.ndarray
+    clinical: np.ndarray
+
+    def places(self, days: np.ndarray) -> np.ndarray:
+        """Places of days that are among these."""
+        return np.searchsorted(self.days, days)
+
+
+def read_visits(readings: Readings, days: Iterable[float]) -> None:
+    """Read SLEDAI-2K at many visits in one go; who asks for one of them later finds it there.
+
+    Besides ``days`` the start of the simulation, monthly and weekly visits are read, and days beyond the end are not.
+    """
+    reached = [day for day in (*days, *_MONTHLY_VISITS) if day <= readings.times[-1] + 1e-9]
+    ends = np.unique([readings.times[0], *weekly_visits(readings), *reached])
+    readings.shared(_ALL_VISITS, lambda: _visits(readings, ends, sledai_table()))
+
+
+def _visits(readings: Readings, days: np.ndarray, table: Sequence[SledaiItemRow]) -> _Visits:
+    from vivocart.endpoints import loops  # late: it loads a compiler
+
+    readings.require_day(float(days.max(initial=-np.inf)))
+    starts = np.maximum(days - WINDOW_DAYS, float(readings.times[0]))
+    windows = curves.windows(readings.times, starts, days)
+    drivers = list(dict.fromkeys(row.driver[0] for row in table if row.rule == "threshold"))
+    highest = [curves.windows_highest(readings[driver], windows) for driver in drivers]
+    whose = np.empty(len(table), dtype=np.int64)
+    limits = np.full((len(table), readings.n_patients), 0.5)
+    for item, row in enumerate(table):
+        if row.rule == "threshold":
+            whose[item] = drivers.index(row.driver[0])
+            limits[item] = readings.covariate(f"sledai_threshold_{row.item}")
+        else:  # 1 or 0 by laboratory values, which the limit of a half tells apart
+            whose[item] = len(highest)
+            highest.append(_beyond_limit(readings, row, windows).astype(np.float64))
+    shape = (len(days), readings.n_patients)
+    present = np.empty((len(table), *shape), dtype=bool)
+    score, clinical = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    worth = np.stack([weights(table), weights(table) * ~serological(table)], axis=1)
+    loops.items_present(np.stack(highest), whose, limits, worth, present, score, clinical)
+    return _Visits(days=days, present=present, score=score, clinical=clinical)
+
+
+def _beyond_limit(readings: Readings, row: SledaiItemRow, windows: curves.Windows) -> np.ndarray:
+    """Whether a laboratory value is beyond its limit at any time in windows, shape (n_windows, n)."""
+    beyond = [
+        curves.windows_highest(readings[driver], windows) > limit
+        if row.rule == "above"
+        else curves.windows_lowest(readings[driver], windows) < limit
+        for driver, limit in zip(row.driver, row.limit, strict=True)
+    ]
+    return np.logical_or.reduce(beyond)
+
+
+def scores_at_visits(readings: Readings, days: Sequence[float] | np.ndarray) -> np.ndarray:
+    """SLEDAI-2K at several visits, shape (n_visits, n), whole numbers."""
+    ends = np.asarray(days, dtype=np.float64)
+    known = _known(readings, ends)
+    if known is not None:
+        return known.score[known.places(ends)]
+    return _visits(readings, ends, sledai_table()).score
+
+
+def _known(readings: Readings, days: np.ndarray) -> _Visits | None:
+    """What :func:`read_visits` found, if all of these days are in it."""
+    known: _Visits | None = readings.known(_ALL_VISITS)
+    return known if known is not None and np.isin(days, known.days).all() else None
 
 
 def sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
@@ -119,13 +180,16 @@ def clinical_sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | No
 
 def weekly_scores(readings: Readings) -> tuple[np.ndarray, np.ndarray]:
     """SLEDAI-2K and its clinical part at :func:`weekly_visits`, each of shape (n_visits, n), whole numbers."""
+    visits = weekly_visits(readings)
+    known = _known(readings, visits)
+    if known is not None:
+        return known.score[known.places(visits)], known.clinical[known.places(visits)]
 
-    def compute() -> np.ndarray:
-        present = items_at_visits(readings, weekly_visits(readings))
-        return np.stack([_weighed(present, weights()), _weighed(present, weights() * ~serological())])
+    def compute() -> tuple[np.ndarray, np.ndarray]:
+        found = _visits(readings, visits, sledai_table())
+        return found.score, found.clinical
 
-    scores = readings.shared("sledai_weekly", compute)
-    return scores[0], scores[1]
+    return readings.shared("sledai_weekly", compute)
 
 
 def _weighed(present: np.ndarray, item_weights: np.ndarray) -> np.ndarray:
@@ -138,13 +202,18 @@ def _weighed(present: np.ndarray, item_weights: np.ndarray) -> np.ndarray:
 
 
 def _score(readings: Readings, day: float) -> np.ndarray:
-    return readings.shared(f"sledai/{float(day)!r}", lambda: sledai_score(sledai_items(readings, day)))
+    return readings.shared(f"sledai/{float(day)!r}", lambda: scores_at_visits(readings, (day,))[0])
 
 
 def _clinical_score(readings: Readings, day: float) -> np.ndarray:
-    return readings.shared(
-        f"clinical_sledai/{float(day)!r}", lambda: clinical_sledai_score(sledai_items(readings, day))
-    )
+    def compute() -> np.ndarray:
+        ends = np.array([float(day)])
+        known = _known(readings, ends)
+        if known is not None:
+            return known.clinical[known.places(ends)][0]
+        return clinical_sledai_score(sledai_items(readings, day))
+
+    return readings.shared(f"clinical_sledai/{float(day)!r}", compute)
 
 
 @endpoint(

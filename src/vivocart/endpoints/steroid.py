@@ -6,7 +6,7 @@ import numpy as np
 
 from vivocart.endpoints.readings import Readings
 from vivocart.endpoints.registry import endpoint
-from vivocart.endpoints.sledai import clinical_sledai, sledai_items, sledai_score, sledai_table
+from vivocart.endpoints.sledai import clinical_sledai, sledai, sledai_items, sledai_table
 
 DORIS_LIMIT_MG = 5.0
 """Most prednisone a day in DORIS remission. Source: doris2021."""
@@ -73,9 +73,9 @@ def lldas_without_pga(readings: Readings, day: float) -> np.ndarray:
     assessment and new activity since the visit before are not looked at. The limits are from memory of the definition of the
     Asia Pacific Lupus Collaboration, which was not read.
     """
-    items = sledai_items(readings, day)
-    major = np.array([row.organ in _MAJOR_ORGANS or row.item == "fever" for row in sledai_table()])
-    quiet = (sledai_score(items) <= _LLDAS_SCORE) & ~(items & major).any(axis=1)
+    major = [row.organ in _MAJOR_ORGANS or row.item == "fever" for row in sledai_table()]
+    active = sledai_items(readings, day).T[np.flatnonzero(major)].any(axis=0)
+    quiet = (sledai(readings, day) <= _LLDAS_SCORE) & ~active
     return (quiet & _at_most(readings, day, LLDAS_LIMIT_MG)).astype(float)
 
 

@@ -21,7 +21,7 @@ from vivocart.calibration.observations import Observation
 from vivocart.endpoints.curves import value_at
 from vivocart.endpoints.readings import MissingReadingError, Readings, read
 from vivocart.endpoints.registry import Endpoint, known_endpoints, visit_days
-from vivocart.endpoints.sledai import items_at_visits, sledai_score, sledai_table
+from vivocart.endpoints.sledai import items_at_visits, read_visits, scores_at_visits, sledai_table
 from vivocart.endpoints.table import EndpointColumns, endpoint_columns
 from vivocart.model.load import Model
 from vivocart.patients.criteria import EntryCriteria
@@ -317,6 +317,7 @@ def _run_part(
             simulation = setting.course(arm.regimen, few, threads=1, room=desk.room)
             finite = place_values(simulation.values, bins, first)
             readings, complete = read(simulation, finite)
+            read_visits(readings, {*setting.visits_days, *visit_days()})
             _count(counted, readings, setting.visits_days)
             kept.append(
                 _Read(
@@ -345,7 +346,7 @@ def _no_counts(setting: Setting, arm: Arm) -> _Counts:
 
 def _count(counts: _Counts, readings: Readings, visits_days: Sequence[float]) -> None:
     present = items_at_visits(readings, visits_days)
-    scores = [sledai_score(present[:, visit].T) for visit in range(len(visits_days))]
+    scores = scores_at_visits(readings, visits_days)
     with counts.lock:
         counts.items[:] += present.sum(axis=2)
         for visit, score in enumerate(scores):

@@ -134,12 +134,8 @@ def _add(bands: BandCounts, observable: str, bins: np.ndarray, n_patients: int) 
 def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) -> xr.Dataset:
     """Quantiles of each observable at each time, dimensions (quantile, time)."""
     variables: dict[str, tuple[tuple[str, str], np.ndarray, Mapping[str, str]]] = {}
-    for name, all_counts in bands.counts.items():
-        counts = all_counts[:, :-1]
-        total = counts.sum(axis=1, keepdims=True)
-        shares = np.cumsum(counts, axis=1) / np.maximum(total, 1)
-        rows = [_read(shares, quantile) for quantile in quantiles]
-        table = np.where(total[:, 0] > 0, np.stack(rows), np.nan)
+    for name, counts in bands.counts.items():
+        table = np.stack([_read(counts[:, :-1], quantile) for quantile in quantiles])
         variables[name] = (("quantile", "time"), table, bands.attributes[name])
     return xr.Dataset(
         variables,
@@ -147,12 +143,15 @@ def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) ->
     )
 
 
-def _read(shares: np.ndarray, quantile: float) -> np.ndarray:
-    """Value at ``quantile`` for each row of cumulative shares, interpolated within its bin on the log scale."""
-    index = np.argmax(shares >= quantile - 1e-12, axis=1)
-    rows = np.arange(len(shares))
-    below = np.where(index > 0, shares[rows, np.maximum(index - 1, 0)], 0.0)
-    inside = np.clip((quantile - below) / np.maximum(shares[rows, index] - below, 1e-300), 0.0, 1.0)
-    lower = np.maximum(_EDGES[index], _LOWEST)
-    upper = _EDGES[np.minimum(index + 1, _BEYOND)]
-    return np.where(index == 0, 0.0, lower * np.exp(inside * np.log(upper / lower)))
+def _read(counts: np.ndarray, quantile: float) -> np.ndarray:
+    """Value at ``quantile`` for each row of counts, interpolated within its bin on the log scale; missing where none is."""
+    from vivocart.simulation import loops
+
+    index = np.empty(len(counts), np.int64)
+    below, share = np.empty(len(counts)), np.empty(len(counts))
+    loops.find_shares(counts, float(quantile), index, below, share)
+    inside = np.clip((quantile - below) / np.maximum(share, 1e-300), 0.0, 1.0)
+    lower = np.maximum(_EDGES[np.maximum(index, 0)], _LOWEST)
+    upper = _EDGES[np.clip(index + 1, 1, _BEYOND)]
+    values = lower * np.exp(inside * np.log(upper / lower))
+    return np.where(index < 0, np.nan, np.where(index == 0, 0.0, values))

@@ -46,3 +46,25 @@ def count(bins: np.ndarray, n_patients: int, counts: np.ndarray) -> None:
         row, found = counts[time], bins[time]
         for patient in range(n_patients):
             row[found[patient]] += 1
+
+
+@njit(cache=True, nogil=True)
+def find_shares(
+    counts: np.ndarray, quantile: float, index: np.ndarray, below: np.ndarray, share: np.ndarray
+) -> None:
+    """For each row of counts (n_times, n_bins) the first bin at which the cumulative share reaches a quantile.
+
+    Written for each row: that bin, the share below it and the bin's own; a row of zeros has bin -1.
+    """
+    for time in range(counts.shape[0]):
+        total = 0
+        for place in range(counts.shape[1]):
+            total += counts[time, place]
+        index[time], below[time], share[time] = -1, 0.0, 0.0
+        passed = 0
+        for place in range(counts.shape[1] if total > 0 else 0):
+            here = counts[time, place]
+            if (passed + here) / total >= quantile - 1e-12:
+                index[time], below[time], share[time] = place, passed / total, here / total
+                break
+            passed += here

@@ -263,18 +263,20 @@ def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
 
 def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[Rescue]) -> pd.DataFrame:
     # the triggers of a taper come after those of the rescues and are no doses of a product
-    who, which, count = np.nonzero(np.isfinite(solution.dose_times[:, : len(rescue)]))
+    given = solution.dose_times[:, : len(rescue)]
+    who, which, count = np.nonzero(np.isfinite(given))
     if len(who) == 0:
         return _NO_RESCUES.copy()
+    patients_given, days = patients.ids[who], given[who, which, count]
+    order = np.lexsort((days, patients_given))
     products = np.array([rule.product for rule in rescue], dtype=object)
-    given = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "patient": patients.ids[who],
-            "time_days": solution.dose_times[who, which, count],
-            "product": products[which],
+            "patient": patients_given[order],
+            "time_days": days[order],
+            "product": products[which[order]],
         }
     )
-    return given.sort_values(["patient", "time_days"], ignore_index=True)
 
 
 def _provenance(
