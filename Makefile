@@ -56,8 +56,8 @@ docs: $(VENV)/.run  ## write the reference pages and the README's numbers from t
 screenshots: $(VENV)/.test  ## pictures of every page of the explorer, by a Chromium that is there
 	@$(BIN)/python docs/make_screenshots.py
 
-posterior: $(VENV)/.run  ## fit the shipped posterior of HN2301 anew (some minutes)
-	@$(BIN)/vivocart calibrate hn2301 --out src/vivocart/calibration/posteriors/hn2301.nc
+posterior: $(VENV)/.run  ## fit the shipped posteriors of HN2301 and all comparators anew (about half an hour)
+	@$(BIN)/vivocart calibrate all --out src/vivocart/calibration/posteriors
 
 validate: $(VENV)/.test  ## the heavy checks of fits and predictions; writes docs/validation.md (about half an hour)
 	@$(BIN)/python docs/make_validation.py

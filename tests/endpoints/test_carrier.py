@@ -27,7 +27,7 @@ def patients(model):
 
 
 def _closed(model, patients, regimen, hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exposure, and concentrations at hours after the end of the infusion, of the linear three-pool model by matrix powers."""
+    """Exposure, and concentrations at hours after the infusion, of the linear three-pool model by matrix powers."""
     matrix = patients.parameter_matrix(model, regimen.parameter_overrides, regimen.parameter_widths)
     names = ("lnp_loss", "lnp_exit", "lnp_return", "plasma_volume_per_kg")
     columns = [matrix[:, model.system.parameter_ids.index(name)] for name in names]

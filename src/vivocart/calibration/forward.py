@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vivocart.calibration.design import StudyDesign
+from vivocart.calibration.held import HeldPopulation
 from vivocart.calibration.observations import Observation
 from vivocart.endpoints.readings import Readings
 from vivocart.endpoints.registry import find_endpoint
@@ -131,6 +132,7 @@ class ModelForward:
     reads_typical: np.ndarray
     reads_varying: np.ndarray
     relative_tolerance: float = FIT_TOLERANCE
+    held: HeldPopulation | None = None
 
     @property
     def n_uncertain(self) -> int:
@@ -153,6 +155,8 @@ class ModelForward:
 
     def measure(self, patients: Patients, threads: int | None) -> np.ndarray:
         """As in :class:`Forward`."""
+        if self.held is not None:
+            patients = self.held.put_into(patients)
         rows = self.who.model.parameters
         typical = {
             name: typical_values(rows[name], patients.typical[:, place])[patients.population]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -92,6 +92,21 @@ class Posterior:
     def log_evidence(self) -> float:
         """Logarithm of the probability of the fitted rows under model and prior."""
         return float(self.tree["sample_stats"].attrs["log_evidence"])
+
+    def only(self, names: Collection[str]) -> Self:
+        """The same with the typical values and spreads of these parameters alone; what they predict stays."""
+        import xarray as xr
+
+        parts: dict[str, xr.Dataset] = {}
+        for name, group in self.tree.children.items():
+            data = group.to_dataset()
+            for dimension in ("parameter", "varying"):
+                if dimension in data.coords:
+                    data = data.isel({dimension: np.isin(data[dimension].values, list(names))})
+            parts[f"/{name}"] = data
+        tree = xr.DataTree.from_dict(parts)
+        tree.attrs = dict(self.tree.attrs)
+        return type(self)(tree=tree)
 
     @classmethod
     def read(cls, path: str | Path) -> Self:

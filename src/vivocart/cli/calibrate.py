@@ -14,7 +14,11 @@ from vivocart.cli.print_posterior import Insight, print_posterior
 from vivocart.cli.printing import print_json
 
 if TYPE_CHECKING:
+    from vivocart.calibration.posterior import Posterior
     from vivocart.scenarios.calibrate import FitProgress
+
+EVERY = "all"
+"""In place of a study: HN2301 and then every family of comparators."""
 
 
 @click.command(
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
         "vivocart calibrate hn2301",
         "vivocart calibrate hn2301 --resume",
         "vivocart calibrate hn2301 mueller2024 --out both.nc",
+        "vivocart calibrate rituximab",
         "vivocart calibrate mystudy.yaml --observations mine.csv",
         "vivocart calibrate --data patients.csv --map map.yaml",
     )
@@ -87,6 +92,9 @@ def calibrate(
 ) -> None:
     """Fit the population to published summaries of STUDY (several are fitted together), by sequential Monte Carlo.
 
+    The name of a family of comparators, such as rituximab, fits its own parameters to its own published data, in patients
+    and a disease as the shipped fit of HN2301 found them; all fits HN2301 and then every family, as they ship.
+
     The posterior of typical values, between-patient spreads and unknown dosing intervals goes to one NetCDF file that
     ArviZ reads. The same command and seed give the same file. Ctrl-C leaves a checkpoint; --resume goes on from it.
     With --data, individual patients are fitted instead.
@@ -109,7 +117,26 @@ def calibrate(
         raise InputError(
             "nothing to fit", where="calibrate", mend="name a study, such as hn2301, or give --data"
         )
-    _calibrate_studies(studies, own, out=out, seed=seed, threads=threads, as_json=as_json, quiet=quiet)
+    if studies == (EVERY,):
+        _calibrate_every(own, out=out, threads=threads, as_json=as_json, quiet=quiet)
+    else:
+        _calibrate_studies(studies, own, out=out, seed=seed, threads=threads, as_json=as_json, quiet=quiet)
+
+
+def _calibrate_every(
+    options: dict[str, Any], *, out: Path | None, threads: int | None, as_json: bool, quiet: bool
+) -> None:
+    """HN2301 and then each family with it, into one folder, with the settings of ``fits.yaml``."""
+    from vivocart.calibration.fits import BASE, families
+    from vivocart.calibration.posterior import Posterior
+
+    folder = out or Path("results") / "posteriors"
+    path = folder / f"{BASE}.nc"
+    usual: dict[str, Any] = {"seed": 1, "threads": threads, "as_json": as_json, "quiet": quiet}
+    _calibrate_studies((BASE,), options, out=path, **usual)
+    base = Posterior.read(path)
+    for name in families():
+        _calibrate_studies((name,), options, out=folder / f"{name}.nc", base=base, **usual)
 
 
 def _calibrate_studies(
@@ -121,29 +148,41 @@ def _calibrate_studies(
     threads: int | None,
     as_json: bool,
     quiet: bool,
+    base: Posterior | None = None,
 ) -> None:
+    from vivocart.calibration.fits import families
     from vivocart.model.load import load_model
     from vivocart.scenarios.calibrate import DEFAULT_SWEEPS, calibrate
+    from vivocart.scenarios.comparators import calibrate_family
     from vivocart.scenarios.files import replace_file, require_writable
 
+    is_family = len(studies) == 1 and studies[0].lower() in families()
+    if is_family:
+        _refuse_for_family(options)
     path = out or Path("results") / ("-".join(Path(name).stem for name in studies) + "-posterior.nc")
     require_writable(path.parent)
     checkpoint = path.with_name(path.name + ".checkpoint.npz")
     silent = quiet or as_json
     try:
-        posterior = calibrate(
-            list(studies),
-            n_particles=options["n_particles"],
-            sweeps=options["sweeps"] or DEFAULT_SWEEPS,
-            cohorts_per_particle=options["cohorts"],
-            extra_observations=options["observations"],
-            seed=seed,
-            checkpoint=checkpoint,
-            resume=options["resume"],
-            threads=threads,
-            on_progress=None if silent else _teller(),
-            on_message=None if silent else _say,
-        )
+        shared: dict[str, Any] = {
+            "n_particles": options["n_particles"],
+            "seed": seed,
+            "checkpoint": checkpoint,
+            "resume": options["resume"],
+            "threads": threads,
+            "on_progress": None if silent else _teller(),
+            "on_message": None if silent else _say,
+        }
+        if is_family:
+            posterior = calibrate_family(studies[0], base=base, sweeps=options["sweeps"], **shared)
+        else:
+            posterior = calibrate(
+                list(studies),
+                sweeps=options["sweeps"] or DEFAULT_SWEEPS,
+                cohorts_per_particle=options["cohorts"],
+                extra_observations=options["observations"],
+                **shared,
+            )
     except KeyboardInterrupt:
         if not quiet and checkpoint.exists():
             click.echo(f"kept in {checkpoint}: the same call with --resume goes on", err=True)
@@ -154,7 +193,7 @@ def _calibrate_studies(
     if quiet and not as_json:
         return
     found = Insight(posterior=posterior, model=load_model())
-    if len(studies) == 1:
+    if len(studies) == 1 and not is_family:
         said = None if silent else _say
         found = found.with_worth(studies[0], seed=seed, threads=threads, on_message=said)
         if options["mechanisms"]:
@@ -164,6 +203,19 @@ def _calibrate_studies(
     else:
         print_posterior(found)
         click.echo(f"Posterior: {path} ({path.stat().st_size / 1e3:.0f} kB)")
+
+
+def _refuse_for_family(options: dict[str, Any]) -> None:
+    """Refuse what a family's fit does not know."""
+    from vivocart.ground.errors import InputError
+
+    for name, unless in (("cohorts", 1), ("observations", None), ("mechanisms", False)):
+        if options[name] != unless:
+            raise InputError(
+                "a family of comparators is fitted without it",
+                where=f"--{name}",
+                mend="leave it out, or name studies instead",
+            )
 
 
 def _say(text: str) -> None:

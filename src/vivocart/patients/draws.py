@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from vivocart.ground.errors import InputError
-from vivocart.ground.streams import normals_at
+from vivocart.ground.streams import normals_at, uniforms
 from vivocart.model.rows import Distribution, ParameterRow
 from vivocart.patients.sampling import sampled_values, to_normal, transformed_sd
 
@@ -151,6 +151,30 @@ def patient_values(
     assert row.spread is not None and row.spread_kind is not None
     sd = transformed_sd(row.distribution, row.value, row.spread, row.spread_kind)
     return sampled_values(row.distribution, z, typical, sd * spread, lower=row.lower, upper=row.upper)
+
+
+def merged_draws(base: PopulationDraws, parts: Mapping[str, PopulationDraws]) -> PopulationDraws:
+    """Populations of one fit with some of their parameters from other fits, each draw beside a random one of the others.
+
+    Parameters
+    ----------
+    base
+        As many populations as there will be.
+    parts
+        Populations by the name of their fit; each parameter comes from the first part that has it, scenarios from the base.
+    """
+    n = len(base)
+    typical, spread = dict(base.typical), dict(base.spread)
+    taken: set[str] = set()
+    for name, part in parts.items():
+        # draws of one fit stand beside their relatives: shuffled, so that no order of two fits goes together
+        order = np.argsort(uniforms(0, f"draws/{name}", 0, n)[:, 0], kind="stable")
+        places = np.floor(np.linspace(0, len(part), n, endpoint=False)).astype(np.int64)[order]
+        chosen = part.take(places)
+        typical |= {key: values for key, values in chosen.typical.items() if key not in taken}
+        spread |= {key: values for key, values in chosen.spread.items() if key not in taken}
+        taken |= {*chosen.typical, *chosen.spread}
+    return PopulationDraws(typical=typical, spread=spread, scenario=dict(base.scenario))
 
 
 def prior_draws(

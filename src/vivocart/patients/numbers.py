@@ -86,7 +86,7 @@ class PatientNumbers:
         overrides: Mapping[str, float],
         widths: Mapping[str, float],
     ) -> np.ndarray:
-        """Parameters in the order of the system, shape (n_patients, n_parameters); overrides and widths as a product sets them."""
+        """Parameters in the order of the system, shape (n_patients, n_parameters); overrides and widths of a product."""
         system, rows = self.model.system, dict(self.model.parameters)
         usual = {parameter.id: float(parameter.value) for parameter in system.parameters}
         usual |= {name: float(row.value) for name, row in rows.items() if name in usual}

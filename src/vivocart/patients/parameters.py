@@ -152,7 +152,7 @@ def moved_values(
     override: float | np.ndarray,
     width: float = 1.0,
 ) -> np.ndarray:
-    """Sampled values moved to another typical value; each keeps its deviation, times ``width``, on the scale that is normal."""
+    """Sampled values moved to another typical value; each keeps its deviation, times ``width``, where it is normal."""
     if row is None or row.distribution == "none" or not row.spread:
         return np.full(sampled.shape, override)
     scale = row.distribution

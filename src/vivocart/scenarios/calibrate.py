@@ -44,16 +44,21 @@ RANKED = (
 """Unknowns that simulation-based calibration ranks: what a study like HN2301 informs, and some that it hardly does."""
 
 DEFAULT_SWEEPS = 6
-_LAST_SWEEPS = (
+LAST_SWEEPS = (
     5  # times as many rounds after the last step: the particles that are kept should forget their ancestors
 )
 _PATIENTS_AT_ONCE = 6_000  # patients in all particles together: about a second on two cores
 _LEAST_PARTICLES, _MOST_PARTICLES = 200, 1_200
 
 
-def design_of(study: Study, rows: Sequence[Observation]) -> StudyDesign:
-    """A study as a fit sees it: arms under each thinkable interval, and which rows are fitted."""
-    fitted, held_out = parted(study.id, rows)
+def design_of(
+    study: Study, rows: Sequence[Observation], *, held_out_ids: Mapping[str, str] | None = None
+) -> StudyDesign:
+    """A study as a fit sees it: arms under each thinkable interval, and which rows are fitted.
+
+    ``held_out_ids`` are held out in place of what ``fits.yaml`` says of the study.
+    """
+    fitted, held_out = parted(study.id, rows, held_out_ids)
     intervals = study.interval_scenarios_days
     by_scenario = [study.regimens(days) for days in intervals] if intervals else [study.regimens()]
     used = {row.arm for row in (*fitted, *held_out)}
@@ -184,13 +189,48 @@ def calibrate(
         n_particles=_default_particles(width) if n_particles is None else n_particles,
         seed=seed,
         sweeps=sweeps,
-        last_sweeps=_LAST_SWEEPS * sweeps,
+        last_sweeps=LAST_SWEEPS * sweeps,
     )
-    designs = [part.design for part in problem.studies]
     asked = dataclasses.asdict(settings) | {"cohorts_per_particle": cohorts_per_particle}
+    return fit_problem(
+        problem,
+        settings,
+        asked=asked,
+        provenance=_provenance(used, known, problem, asked, seed, extra_observations),
+        checkpoint=checkpoint,
+        resume=resume,
+        threads=threads,
+        on_progress=on_progress,
+    )
+
+
+def fit_problem(
+    problem: Problem,
+    settings: SmcSettings,
+    *,
+    asked: Mapping[str, Any],
+    provenance: Provenance,
+    checkpoint: Path | str | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    on_progress: Callable[[FitProgress], None] | None = None,
+) -> Posterior:
+    """The posterior of a problem, with progress and a checkpoint.
+
+    Parameters
+    ----------
+    asked
+        Everything besides model and studies that decides the result: a checkpoint belongs to it.
+
+    Raises
+    ------
+    InputError
+        If ``resume`` is given without a checkpoint, or the checkpoint belongs to another fit.
+    """
+    designs = [part.design for part in problem.studies]
     keeper = _Keeper(
         path=None if checkpoint is None else Path(checkpoint),
-        fingerprint=fingerprint_of(designs, used.hash, asked),
+        fingerprint=fingerprint_of(designs, provenance.model_hash, dict(asked)),
         last_sweeps=settings.last_sweeps,
         report=on_progress,
     )
@@ -200,13 +240,7 @@ def calibrate(
     if start is None:
         start = begin(problem, settings, threads=threads)
     end = keeper.kept(lambda: run(problem, settings, state=start, threads=threads, on_step=keeper.step))
-    return posterior_of(
-        problem,
-        end,
-        seed=seed,
-        provenance=_provenance(used, known, problem, asked, seed, extra_observations),
-        threads=threads,
-    )
+    return posterior_of(problem, end, seed=settings.seed, provenance=provenance, threads=threads)
 
 
 def _check_numbers(n_particles: int | None, cohorts_per_particle: int, sweeps: int) -> None:
@@ -274,7 +308,7 @@ class _Keeper:
             temperatures = [stage.temperature for stage in state.stages] + [state.temperature]
             ratio = 2.5 if len(temperatures) < 3 else max(1.1, temperatures[-1] / temperatures[-2])
             stages = math.ceil(math.log(1.0 / max(state.temperature, 1e-3)) / math.log(ratio)) - 1
-            rounds = self.last_sweeps // _LAST_SWEEPS * (1 + max(stages, 0)) - state.sweep + self.last_sweeps
+            rounds = self.last_sweeps // LAST_SWEEPS * (1 + max(stages, 0)) - state.sweep + self.last_sweeps
         return each * rounds
 
 

@@ -25,6 +25,7 @@ from vivocart.ground.streams import uniforms
 from vivocart.model.load import load_model
 from vivocart.patients.draws import PopulationDraws
 from vivocart.patients.population import VirtualPopulation
+from vivocart.scenarios.explore_draws import draws_for
 from vivocart.scenarios.explorer import SLEDAI, explorer_settings
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.run import simulate
@@ -164,8 +165,7 @@ def explore(asked: Asked, *, threads: int | None = None) -> Answer:
     """
     if not asked.arms:
         raise InputError("no arm", where="arms", mend="name at least one therapy")
-    patients = asked.patients if asked.patients is not None else explorer_population(asked)
-    arms = tuple(_arm(asked, arm, patients, threads) for arm in asked.arms)
+    arms = tuple(_arm(asked, arm, _patients(asked, arm.regimen), threads) for arm in asked.arms)
     return Answer(asked=asked, arms=arms, provenance=join([arm.provenance for arm in arms]))
 
 
@@ -191,19 +191,30 @@ def output_days(regimen: Regimen, days: float) -> np.ndarray:
 
 # -- patients ---------------------------------------------------------------------------------------------------------
 
-_populations: OrderedDict[tuple[str, str, int, int], VirtualPopulation] = OrderedDict()
+_populations: OrderedDict[tuple[str, tuple[str, ...], str, int, int], VirtualPopulation] = OrderedDict()
 _populations_lock = threading.Lock()
 
 
-def explorer_population(asked: Asked) -> VirtualPopulation:
+def _patients(asked: Asked, regimen: Regimen) -> VirtualPopulation:
+    return asked.patients if asked.patients is not None else explorer_population(asked, regimen)
+
+
+def explorer_population(asked: Asked, regimen: Regimen | None = None) -> VirtualPopulation:
     """Virtual patients of a type; those asked for lately are kept.
+
+    Parameters
+    ----------
+    regimen
+        What they will be given: in a fitted population a comparator's own parameters come from its own fit. The patients
+        are the same whatever it is.
 
     Raises
     ------
     UnknownNameError
         If the type does not exist.
     """
-    key = (asked.population, asked.patient_type, asked.seed, asked.first)
+    families, draws = draws_for(asked.population, asked.draws, regimen)
+    key = (asked.population, families, asked.patient_type, asked.seed, asked.first)
     with _populations_lock:
         kept = _populations.get(key)
         if kept is not None:
@@ -215,8 +226,8 @@ def explorer_population(asked: Asked) -> VirtualPopulation:
             seed=asked.seed,
             criteria=explorer_settings().patient_type(asked.patient_type).entry,
             first=asked.first,
-            draws=asked.draws,
-            draw=None if asked.draws is None else _draw_of(asked, len(asked.draws)),
+            draws=draws,
+            draw=None if draws is None else _draw_of(asked, len(draws)),
         )
         with _populations_lock:
             _populations[key] = kept

@@ -10,10 +10,13 @@ from typing import final
 
 import numpy as np
 
+from vivocart.calibration.fits import BASE, families
 from vivocart.calibration.posterior import Posterior, load_posterior, posterior_names
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.model.load import load_model
 from vivocart.patients.draws import PopulationDraws, prior_draws
+from vivocart.scenarios.shipped_fits import ShippedFits
+from vivocart.therapies.regimen import Regimen
 
 SHIPPED, PRIOR = "shipped", "prior"
 _PRIOR_DRAWS, _PRIOR_SEED = 400, 1
@@ -31,7 +34,7 @@ class PopulationChoice:
 
 
 def population_choices() -> tuple[PopulationChoice, ...]:
-    """Populations that ship and belong to this model, the model's own first."""
+    """Populations that ship and belong to this model, the model's own first; comparators are in those fitted."""
     own = (
         PopulationChoice(
             id=SHIPPED,
@@ -51,7 +54,7 @@ def population_choices() -> tuple[PopulationChoice, ...]:
             id=name,
             label=f"fitted to published summaries of {name.upper()}",
             note=f"Fitted to {len(posterior.fitted_ids)} published summaries, not validated: bands hold what patients "
-            f"differ in and what the fit left unknown. Made by {posterior.command}.",
+            f"differ in and what the fit left unknown. Made by {posterior.command}.{_comparators_note()}",
             is_fitted=True,
         )
         for name, posterior in fitted_posteriors().items()
@@ -59,15 +62,44 @@ def population_choices() -> tuple[PopulationChoice, ...]:
 
 
 def default_population() -> str:
-    """The first shipped fit that belongs to this model; the model's own typical values where there is none."""
+    """The shipped fit of patients and disease; the model's own typical values where none belongs to this model."""
     return next(iter(fitted_posteriors()), SHIPPED)
+
+
+def _comparators_note() -> str:
+    named = [families()[name].label for name in _shipped_fits().names if name != BASE]
+    return f" What is a comparator's own comes from its own fit: {', '.join(named)}." if named else ""
+
+
+@functools.cache
+def _shipped_fits() -> ShippedFits:
+    return ShippedFits(model=load_model())
+
+
+def draws_for(
+    population: str, draws: PopulationDraws | None, regimen: Regimen | None
+) -> tuple[tuple[str, ...], PopulationDraws | None]:
+    """Families of comparators in a regimen that have a fit of their own, and the populations with it.
+
+    None, and the draws as they are, but for the shipped fit of HN2301.
+    """
+    if draws is None or regimen is None or population.lower() != BASE:
+        return (), draws
+    return _merged(frozenset(product.id for product in regimen.products))
+
+
+@functools.lru_cache(maxsize=64)
+def _merged(products: frozenset[str]) -> tuple[tuple[str, ...], PopulationDraws | None]:
+    fits = _shipped_fits()
+    return tuple(fits.of_products(products)), fits.draws(products)
 
 
 @functools.cache
 def fitted_posteriors() -> Mapping[str, Posterior]:
-    """Shipped posteriors that belong to this version of the model."""
+    """Shipped posteriors of whole populations that belong to this version of the model, that of HN2301 first."""
     found: dict[str, Posterior] = {}
-    for name in posterior_names():
+    whole = [name for name in posterior_names() if name not in families()]
+    for name in sorted(whole, key=lambda name: (name != BASE, name)):
         try:
             found[name] = load_posterior(name)
         except InputError:  # of another version of the model: it would say so by name
@@ -119,13 +151,31 @@ def _read(file: Path, _changed: int) -> PopulationDraws:
 
 
 @functools.cache
-def fitted_values() -> Mapping[str, Mapping[str, float]]:
-    """For each parameter that the first shipped posterior moves: its typical value's ``q05``, ``median`` and ``q95``."""
-    for posterior in fitted_posteriors().values():
-        return {
-            name: dict(
-                zip(("q05", "median", "q95"), np.quantile(values, (0.05, 0.5, 0.95)).tolist(), strict=True)
-            )
-            for name, values in posterior.draws.typical.items()
-        }
-    return {}
+def fitted_values() -> Mapping[str, Mapping[str, float | str]]:
+    """For each parameter in a shipped fit: its typical value's ``q05``, ``median`` and ``q95``, and the fit's ``command``.
+
+    What anything published of HN2301 reads is told by that fit; what is a comparator's own, by the first family that has it.
+    """
+    fits = _shipped_fits()
+    if fits.base is None:
+        return {}
+    stats = fits.base.tree["sample_stats"].to_dataset()
+    is_read = dict(zip(stats["parameter"].values.astype(str), stats["typical_read"].values, strict=True))
+    found: dict[str, Mapping[str, float | str]] = {
+        name: _told(values, fits.base)
+        for name, values in fits.base.draws.typical.items()
+        if is_read.get(name, 0)
+    }
+    own = [
+        posterior for name in fits.names if name != BASE and (posterior := fits.posterior(name)) is not None
+    ]
+    for posterior in (*own, fits.base):
+        for name, values in posterior.draws.typical.items():
+            if name not in found:
+                found[name] = _told(values, posterior)
+    return found
+
+
+def _told(values: np.ndarray, posterior: Posterior) -> dict[str, float | str]:
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95)).tolist()
+    return {"q05": low, "median": middle, "q95": high, "command": posterior.command}

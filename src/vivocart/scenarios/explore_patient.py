@@ -127,7 +127,8 @@ def explore_patient(asked: Asked, patient: int) -> PatientView:
 
 def _one_patient(asked: Asked, patient: int) -> VirtualPopulation:
     if asked.patients is None:
-        return explorer_population(dataclasses.replace(asked, first=patient, n_patients=1))
+        one = dataclasses.replace(asked, first=patient, n_patients=1)
+        return explorer_population(one, asked.arms[0].regimen)
     if not 0 <= patient < len(asked.patients):
         raise InputError(
             f"{patient}", where="patient", mend=f"give 0 to {len(asked.patients) - 1}, the rows of the table"

@@ -60,7 +60,7 @@ def _arm(asked: Asked, arm: Arm, tick: Callable[[int], None]) -> ArmAnswer:
     provenances: list[Provenance] = []
     for first in range(0, asked.n_patients, CHUNK):
         part = dataclasses.replace(asked, first=first, n_patients=min(CHUNK, asked.n_patients - first))
-        simulation = run_simulation(part, arm, explorer_population(part), times_days=times)
+        simulation = run_simulation(part, arm, explorer_population(part, arm.regimen), times_days=times)
         counts = count_bands(simulation.data, charted, before=counts)
         readings, complete = read(simulation)
         parts.append(read_parts(readings, days=asked.days, n_failed=int((~complete).sum())))

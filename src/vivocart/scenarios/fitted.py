@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import pandas as pd
 
-from vivocart.calibration.insight import contraction, prior_scale, scenario_shares
-from vivocart.calibration.posterior import Posterior, load_posterior, posterior_names
-from vivocart.ground.errors import InputError
+from vivocart.calibration.fits import BASE, families_of
+from vivocart.calibration.insight import contraction, scenario_shares
+from vivocart.calibration.posterior import Posterior
 from vivocart.model.load import Model
-from vivocart.patients.draws import PopulationDraws, spread_multipliers, typical_values
+from vivocart.patients.draws import PopulationDraws, merged_draws
+from vivocart.scenarios.shipped_fits import ShippedFits, middle_of, products_of
 from vivocart.trials.protocol import Study
 
 _FEWEST_DRAWS = 50  # of one interval, from which a middle is taken
@@ -72,64 +74,73 @@ def fitted_population(
 ) -> tuple[FittedPopulation | None, str]:
     """The posterior of a study for a trial, or none with the reason in one sentence.
 
+    A study of comparators is simulated in the base fit's patients, with what is each product's own from its own fit.
+
     Parameters
     ----------
     interval_days
         The interval shown.
     posterior
-        A posterior of one's own; the shipped one of the study if left out.
+        A posterior of one's own, for all parameters; the shipped ones if left out.
     """
-    found = posterior
-    if found is None:
-        if study.id.lower() not in posterior_names():
-            return None, ""
-        try:
-            found = load_posterior(study.id.lower(), model=model)
-        except InputError as error:
-            return None, f"The shipped posterior is not used and values are hand-set: {error}."
-    table = contraction(found, model)
+    if posterior is not None:
+        return _population(posterior, {}, model, interval_days), ""
+    shipped, names = ShippedFits(model=model), families_of(products_of(study))
+    if study.id.lower() != BASE and not names:
+        return None, ""
+    parts = shipped.of_products(products_of(study))
+    if shipped.base is not None and (parts or study.id.lower() == BASE):
+        return _population(shipped.base, parts, model, interval_days), ""
+    reasons = [reason for name in (BASE, *names) if (reason := shipped.reason(name))]
+    said = f"The shipped posterior is not used and values are hand-set: {reasons[0]}." if reasons else ""
+    return None, said
+
+
+def _population(
+    base: Posterior, parts: Mapping[str, Posterior], model: Model, interval_days: float | None
+) -> FittedPopulation:
+    """The base fit with comparators' own parameters from theirs."""
+    center = _center(base, model, interval_days)
+    tables = [contraction(posterior, model) for posterior in parts.values()]
+    own = {str(name) for table in tables for name in table["parameter"]}
+    shared = contraction(base, model)
+    tables.insert(0, pd.DataFrame(shared.loc[~shared["parameter"].isin(list(own)).to_numpy(dtype=bool)]))
+    middles = {name: middle_of(posterior, model) for name, posterior in parts.items()}
+    typical = {name: value for name, value in center.typical.items() if name not in own}
+    spread = {name: value for name, value in center.spread.items() if name not in own}
+    for middle in reversed(tuple(middles.values())):  # the first family that has a parameter, as in the draws
+        typical |= middle.typical
+        spread |= middle.spread
+    table = pd.concat(tables, ignore_index=True).drop_duplicates(["part", "parameter"])
     informed = pd.DataFrame(table.loc[table["informed"].to_numpy(dtype=bool)]).reset_index(drop=True)
-    center = _center(found, model, informed, interval_days)
-    middle = [
-        (center.typical if row["part"] == "typical" else center.spread)[str(row["parameter"])][0]
+    values = [
+        (typical if row["part"] == "typical" else spread)[str(row["parameter"])][0]
         for row in informed.to_dict("records")
     ]
-    provenance = found.provenance
-    return (
-        FittedPopulation(
-            center=center,
-            draws=found.draws,
-            informed=informed.assign(center=np.array(middle, dtype=float)),
-            intervals=scenario_shares(found).get(_INTERVAL, pd.DataFrame()),
-            n_unknowns=len(table),
-            n_fitted=len(found.fitted_ids),
-            command=found.command,
-            parameter_set=f"{provenance.parameter_set} ({found.command})",
-        ),
-        "",
+    every = (base, *parts.values())
+    command = "; ".join(posterior.command for posterior in every)
+    named = "; ".join(posterior.provenance.parameter_set for posterior in every)
+    draws = base.draws
+    return FittedPopulation(
+        center=PopulationDraws(typical=typical, spread=spread),
+        draws=merged_draws(draws, {name: part.draws for name, part in parts.items()}) if parts else draws,
+        informed=informed.assign(center=np.array(values, dtype=float)),
+        intervals=scenario_shares(base).get(_INTERVAL, pd.DataFrame()) if not parts else pd.DataFrame(),
+        n_unknowns=len(table),
+        n_fitted=sum(len(posterior.fitted_ids) for posterior in every),
+        command=command,
+        parameter_set=f"{named} ({command})",
     )
 
 
-def _center(
-    posterior: Posterior, model: Model, informed: pd.DataFrame, interval_days: float | None
-) -> PopulationDraws:
+def _center(posterior: Posterior, model: Model, interval_days: float | None) -> PopulationDraws:
     draws = posterior.draws
     own = draws.scenario.get(_INTERVAL)
     if own is not None and interval_days is not None:
         places = np.flatnonzero(np.isclose(own, interval_days))
         if len(places) >= _FEWEST_DRAWS:
             draws = draws.take(places)
-    z = prior_scale(model, draws)
-    typical: dict[str, np.ndarray] = {}
-    spread: dict[str, np.ndarray] = {}
-    for row in informed.to_dict("records"):
-        part, name = str(row["part"]), str(row["parameter"])
-        mean = np.array([z[part, name].mean()])
-        if part == "typical":
-            typical[name] = typical_values(model.parameters[name], mean)
-        else:
-            spread[name] = spread_multipliers(mean)
-    return PopulationDraws(typical=typical, spread=spread)
+    return middle_of(posterior, model, draws)
 
 
 def with_fitted(assumptions: pd.DataFrame, fitted: FittedPopulation | None) -> pd.DataFrame:

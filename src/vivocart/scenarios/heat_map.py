@@ -57,7 +57,8 @@ def heat_map(
     """
     if not doses or not intervals:
         raise InputError("an empty axis", where="doses, intervals", mend="give at least one of each")
-    patients = asked.patients if asked.patients is not None else explorer_population(asked)
+    first = Regimen(product, dose=doses[0], infusions=1)
+    patients = asked.patients if asked.patients is not None else explorer_population(asked, first)
     grids: dict[str, np.ndarray] = {}
     total = len(doses) * len(intervals)
     for row, interval in enumerate(intervals):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import final
 
-from vivocart.calibration.posterior import Posterior, load_posterior, posterior_names
+from vivocart.calibration.fits import BASE
+from vivocart.calibration.posterior import Posterior, load_posterior
 from vivocart.ground.errors import InputError
 from vivocart.model.load import Model
 from vivocart.patients.draws import PopulationDraws, prior_draws
 from vivocart.scenarios.credibility import FITTED, HELD_OUT, IN_VIEW, NEW
+from vivocart.scenarios.shipped_fits import ShippedFits
 from vivocart.scenarios.validation_plans import ArmPlan, ValidationPlan
-from vivocart.trials.protocol import load_study, study_ids
 
 
 @final
@@ -51,8 +51,8 @@ def draws_source(
     Parameters
     ----------
     source
-        ``prior``; ``posterior``: of the shipped fit of that study, else of a study of the same product, else of HN2301; or
-        the path of a posterior file, for all studies.
+        ``prior``; ``posterior``: of the shipped fit of HN2301, with what is a comparator's own from the shipped fit of its
+        family; or the path of a posterior file, for all studies.
     n_draws
         Draws of the prior.
 
@@ -70,23 +70,18 @@ def draws_source(
         raise InputError(
             f"'{source}'", where="--draws", mend="write posterior, prior, or the path of a .nc file"
         )
-    shipped: dict[str, NamedDraws] = {}
+    shipped = ShippedFits(model=model)
     notes: list[str] = []
-    for name in posterior_names():
-        try:
-            found = load_posterior(name, model=model)
-        except InputError as error:  # of another version of the model: said, and not used
-            notes.append(f"The shipped posterior is not used: {error}.")
-            continue
-        shipped[name] = _posterior_source(found, f"posterior {name}")
-        notes.append(f"Posterior {name}: made by {found.command}.")
-    if not shipped:
-        notes.append(_PRIOR_NOTE)
-
-    def chosen(plan: ValidationPlan) -> NamedDraws:
-        return _chosen(shipped, plan) or prior_source(model, plan, n_draws=n_draws, seed=seed)
-
-    return chosen, tuple(notes)
+    for name in shipped.names:
+        found = shipped.posterior(name)
+        notes.append(
+            f"Posterior {name}: made by {found.command}."
+            if found is not None
+            else f"The shipped posterior is not used: {shipped.reason(name)}."
+        )
+    if shipped.base is None:
+        return (lambda plan: prior_source(model, plan, n_draws=n_draws, seed=seed)), (*notes, _PRIOR_NOTE)
+    return (lambda plan: _chosen(shipped, plan)), tuple(notes)
 
 
 def _posterior_source(posterior: Posterior, label: str) -> NamedDraws:
@@ -98,26 +93,21 @@ def _posterior_source(posterior: Posterior, label: str) -> NamedDraws:
     )
 
 
-def _chosen(shipped: Mapping[str, NamedDraws], plan: ValidationPlan) -> NamedDraws | None:
-    """The posterior of the study, of a study with the same first product, or of HN2301."""
-    own = plan.title.lower() if plan.is_own else plan.study_id.lower()
-    if own in shipped:
-        return shipped[own]
+def _chosen(shipped: ShippedFits, plan: ValidationPlan) -> NamedDraws:
+    """The base fit, with what is a product's own from its own fit."""
     products = _products(plan.arms)
-    for name, named in shipped.items():
-        if name in study_ids() and products & _study_products(name):
-            return named
-    return shipped.get("hn2301")
+    base, parts, draws = shipped.base, shipped.of_products(products), shipped.draws(products)
+    assert base is not None and draws is not None  # asked for only where there is a base
+    return NamedDraws(
+        label="posterior " + " + ".join((BASE, *parts)),
+        draws=draws,
+        fitted=frozenset(name for found in (base, *parts.values()) for name in found.fitted_ids),
+        is_posterior=True,
+    )
 
 
 def _products(arms: Iterable[ArmPlan]) -> set[str]:
     return {course.product.id for arm in arms for given in arm.regimens.values() for course in given.courses}
-
-
-@functools.cache
-def _study_products(name: str) -> frozenset[str]:
-    study = load_study(name)
-    return frozenset(course.product.id for given in study.regimens().values() for course in given.courses)
 
 
 _PRIOR_NOTE = (

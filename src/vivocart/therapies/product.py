@@ -43,8 +43,8 @@ class Product(Document):
     weight when ``basis`` is ``per_kg``) into that state's unit. ``maximum_dose`` caps a dose per kg, in the dose unit
     without ``/kg``. ``parameters`` are values of the model that this product sets for every patient (a typical value:
     variability between patients stays). ``quantities`` names the quantities of the evidence that such a value rests on, by
-    parameter; one without is assumed. ``widths`` says by how much wider than in ``parameters.csv`` such a parameter is, in what
-    is unsure of its typical value and between patients alike, as a factor on the scale where it is normal; 1 if left out.
+    parameter; one without is assumed. ``widths`` says by which factor such a parameter is wider than in ``parameters.csv``,
+    in what is unsure of its typical value and between patients alike, on the scale where it is normal; 1 if left out.
     """
 
     id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
