@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from vivocart.calibration.design import DesignArm, StudyDesign
 from vivocart.calibration.forward import Patients
+from vivocart.calibration.hierarchy import Hierarchy
 from vivocart.calibration.observations import Observation
 from vivocart.calibration.particles import Problem, study_problem
 from vivocart.therapies.regimen import Regimen
@@ -28,6 +29,9 @@ class ClosedForm:
     n_covariates: int = 1
     reads_typical: np.ndarray = field(default_factory=lambda: np.array([True, True, False]))
     reads_varying: np.ndarray = field(default_factory=lambda: np.array([True]))
+    hierarchy: None = (
+        None  # z0 moves a number and z1 a flag of the same eta: neither can be kept while the other moves
+    )
 
     def accepted(self, numbers: np.ndarray) -> np.ndarray:
         return numbers[:, 0] > -1.0
@@ -74,3 +78,37 @@ def problem(
     )
     forward = ClosedForm(scenarios=scenarios, within=within)
     return Problem(studies=(study_problem(None, design, forward),), cohorts_per_particle=cohorts)
+
+
+HIERARCHY = Hierarchy(
+    typical_places=np.array([0]),
+    varying_places=np.array([0]),
+    center=np.array([1.0]),
+    uncertainty=np.array([1.0]),
+    spread=np.array([0.5]),
+    low=np.array([-np.inf]),
+    high=np.array([2.5]),
+)
+
+
+@dataclass(frozen=True)
+class ByPatients(ClosedForm):
+    """The same through patients' parameters, cut at 2.5: y = exp(parameter), flag = y > 4; z1 moves nothing."""
+
+    hierarchy: Hierarchy = HIERARCHY  # type: ignore[assignment]
+    reads_typical: np.ndarray = field(default_factory=lambda: np.array([True, False, False]))
+
+    def measure(self, patients: Patients, threads: int | None) -> np.ndarray:
+        who = patients.population
+        parameter = self.hierarchy.patients(
+            patients.typical[who, :1], patients.spread[who], patients.eta[:, None, :]
+        )
+        y = np.exp(parameter[:, 0, 0])
+        return np.stack([y, (y > 4.0).astype(float)], axis=1)
+
+
+def by_patients(rows: Sequence[Observation], *, n: int = 5) -> Problem:
+    """The problem of :class:`ByPatients`."""
+    posed = problem(rows, n=n)
+    study = posed.studies[0]
+    return replace(posed, studies=(replace(study, forward=ByPatients()),))

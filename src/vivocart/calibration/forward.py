@@ -11,6 +11,7 @@ import pandas as pd
 
 from vivocart.calibration.design import StudyDesign
 from vivocart.calibration.held import HeldPopulation
+from vivocart.calibration.hierarchy import Hierarchy, hierarchy_of
 from vivocart.calibration.observations import Observation
 from vivocart.endpoints.readings import Readings
 from vivocart.endpoints.registry import find_endpoint
@@ -86,6 +87,11 @@ class Forward(Protocol):
         """Which varying parameters any column can depend on, shape (n_varying,)."""
         ...
 
+    @property
+    def hierarchy(self) -> Hierarchy | None:
+        """How what :meth:`measure` reads of a patient hangs on its population; None if that is not known."""
+        ...
+
     def accepted(self, numbers: np.ndarray) -> np.ndarray:
         """Whom the entry criteria take, shape (n,), from covariate numbers of shape (n, n_covariates)."""
         ...
@@ -131,6 +137,7 @@ class ModelForward:
     arm_of_position: np.ndarray
     reads_typical: np.ndarray
     reads_varying: np.ndarray
+    hierarchy: Hierarchy
     relative_tolerance: float = FIT_TOLERANCE
     held: HeldPopulation | None = None
 
@@ -304,6 +311,7 @@ def model_forward(
         arm_of_position=np.repeat(np.arange(len(design.arms)), list(design.widths.values())),
         reads_typical=np.array([name in read for name in who.uncertain], dtype=bool),
         reads_varying=np.array([name in read for name in who.varying], dtype=bool),
+        hierarchy=hierarchy_of(who),
         relative_tolerance=relative_tolerance,
     )
 

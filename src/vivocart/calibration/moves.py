@@ -15,6 +15,7 @@ from typing import final
 
 import numpy as np
 
+from vivocart.calibration.hierarchy import Hierarchy
 from vivocart.calibration.particles import (
     Cohorts,
     Particles,
@@ -27,6 +28,7 @@ from vivocart.ground.streams import normals, uniforms
 
 _INFORMED_AT = 4.0  # standard errors of the ensemble by which mean or SD must differ from the prior's
 _MOST_INFORMED = 40
+_ROUNDS_AROUND_PATIENTS = 3  # of typical values and of spreads: they cost no simulation
 
 
 @final
@@ -142,6 +144,77 @@ def move_populations(
     after[:, problem.inert] = noise[:, problem.inert]
     result = replace(particles.where(taken, moved), typical=after[:, :n_typical], spread=after[:, n_typical:])
     return Moved(particles=result, acceptance=float(taken.mean()))
+
+
+def move_around_patients(setting: Setting, particles: Particles, *, stream: str) -> Moved:
+    """Steps of typical values and spreads in which every patient keeps its parameters, so that nothing is simulated.
+
+    What patients show depends on their parameters only; given these, a parameter's typical value and spread depend on prior
+    and patients alone, and each is taken or not for itself. The patients' own numbers become those that give the same
+    patients in the new population. Without this move populations follow their patients only as far as patients and
+    populations can be moved one without the other (Yu and Meng, J Comput Graph Stat 20, 531, 2011).
+    """
+    hierarchy = _read_hierarchy(setting.problem)
+    if hierarchy is None or not len(hierarchy.center):
+        return Moved(particles=particles, acceptance=math.nan)
+    n, at, of = len(particles), hierarchy.typical_places, hierarchy.varying_places
+    eta = np.concatenate([part.eta[..., of].reshape(n, -1, len(of)) for part in particles.cohorts], axis=1)
+    typical, spread = particles.typical[:, at], particles.spread[:, of]
+    patients = hierarchy.patients(typical, spread, eta)
+    density, taken = hierarchy.log_density(typical, spread, patients), np.zeros((n, len(of)), dtype=bool)
+    shares: list[float] = []
+    for half in range(2 * _ROUNDS_AROUND_PATIENTS):
+        u = uniforms(setting.seed, f"{stream}/{half}/accept", 0, n, draws=2 * len(of))
+        step, noise = u[:, len(of) :], normals(setting.seed, f"{stream}/{half}/noise", 0, n, draws=len(of))
+        new_typical, new_spread = (
+            np.sqrt(1.0 - step**2) * z + step * noise if half % 2 == which else z
+            for which, z in enumerate((typical, spread))
+        )
+        new = hierarchy.log_density(new_typical, new_spread, patients)
+        better = np.log(u[:, : len(of)]) < new - density
+        typical, spread = np.where(better, new_typical, typical), np.where(better, new_spread, spread)
+        density, taken = np.where(better, new, density), taken | better
+        shares.append(float(better.mean()))
+    numbers = hierarchy.numbers(typical, spread, patients)
+    # where digits do not suffice to say the same patient in the new population, it stays in the old one
+    taken &= np.isfinite(numbers).all(axis=1)
+    numbers = np.where(taken[:, None], numbers, eta)
+    after_typical, after_spread = particles.typical.copy(), particles.spread.copy()
+    after_typical[:, at] = np.where(taken, typical, particles.typical[:, at])
+    after_spread[:, of] = np.where(taken, spread, particles.spread[:, of])
+    moved = replace(
+        particles,
+        typical=after_typical,
+        spread=after_spread,
+        cohorts=_with_numbers(particles.cohorts, of, numbers),
+    )
+    return Moved(particles=moved, acceptance=float(np.mean(shares)))
+
+
+def _read_hierarchy(problem: Problem) -> Hierarchy | None:
+    """Parameters that the fit moves and anything observed depends on; the others are drawn anew with every population."""
+    hierarchy = problem.studies[0].forward.hierarchy
+    if hierarchy is None:
+        return None
+    read = ~problem.inert
+    return hierarchy.only(
+        read[hierarchy.typical_places] & read[problem.n_uncertain + hierarchy.varying_places]
+    )
+
+
+def _with_numbers(
+    cohorts: tuple[Cohorts, ...], columns: np.ndarray, numbers: np.ndarray
+) -> tuple[Cohorts, ...]:
+    """Cohorts whose patients have these numbers, (n, patients of all cohorts, n_columns); nothing they show changes."""
+    found: list[Cohorts] = []
+    start = 0
+    for part in cohorts:
+        count = part.eta.shape[1] * part.eta.shape[2]
+        eta = part.eta.copy()
+        eta[..., columns] = numbers[:, start : start + count].reshape(*part.eta.shape[:3], len(columns))
+        found.append(replace(part, eta=eta))
+        start += count
+    return tuple(found)
 
 
 def move_scenario(setting: Setting, particles: Particles, place: int, *, stream: str) -> Moved:

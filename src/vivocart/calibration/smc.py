@@ -20,6 +20,7 @@ from scipy.special import logsumexp
 from vivocart.calibration.moves import (
     Reference,
     Setting,
+    move_around_patients,
     move_patients,
     move_populations,
     move_scenario,
@@ -238,7 +239,7 @@ def _adapted(step: float, acceptance: float) -> float:
 
 
 def _swept(problem: Problem, settings: SmcSettings, state: SmcState, threads: int | None) -> SmcState:
-    """One round: populations, scenarios, populations again, and every patient."""
+    """One round: populations, scenarios, populations again, and every patient; populations around their patients between."""
     setting = Setting(problem=problem, seed=settings.seed, temperature=state.temperature, threads=threads)
     name = f"calibration/{state.stage}/{state.sweep}"
     particles, (step, patient_step) = state.particles, state.steps
@@ -251,6 +252,7 @@ def _swept(problem: Problem, settings: SmcSettings, state: SmcState, threads: in
         particles, step = moved.particles, _adapted(step, moved.acceptance)
         tried[:, 0] += (moved.acceptance, 1.0)
         if half == 0:
+            particles = move_around_patients(setting, particles, stream=f"{name}/around/0").particles
             for place, study in enumerate(problem.studies):
                 if study.design.n_scenarios > 1:
                     moved = move_scenario(setting, particles, place, stream=f"{name}/scenario/{place}")
@@ -271,6 +273,7 @@ def _swept(problem: Problem, settings: SmcSettings, state: SmcState, threads: in
             )
             particles, patient_step = moved.particles, _adapted(patient_step, moved.acceptance)
             tried[:, 2] += (moved.acceptance, 1.0)
+    particles = move_around_patients(setting, particles, stream=f"{name}/around/1").particles
     return replace(state, particles=particles, sweep=state.sweep + 1, steps=(step, patient_step), tried=tried)
 
 
