@@ -34,6 +34,23 @@ def test_threads_chunks_and_order_change_no_bit(model: Model, patients: VirtualP
     assert part.identical(whole.isel(patient=order))
 
 
+def test_single_precision_is_as_accurate_as_asked_and_the_same_bits(
+    model: Model, patients: VirtualPopulation
+):
+    asked = {"days": 60, "relative_tolerance": 1e-3}
+    whole = simulate(model, LETTER, patients, **asked, precision="single", threads=1)
+    assert whole.provenance.asked["precision"] == "single"
+    order = np.array([17, 3, 22, 0, 9])
+    part = simulate(model, LETTER, patients.take(order), **asked, precision="single", threads=2).data
+    assert part.identical(whole.data.isel(patient=order))
+    double = simulate(model, LETTER, patients, **asked).data
+    for name in ("b_cells_blood", "car_t_blood", "il6", "igg"):
+        size = np.abs(double[name]).max("time")
+        assert (np.abs(whole.data[name] - double[name]) < 1e-4 * size).all()
+    with pytest.raises(InputError, match="in single precision"):
+        simulate(model, LETTER, patients, precision="single")
+
+
 def test_output_times_change_no_value(model: Model, patients: VirtualPopulation):
     few = simulate(model, LETTER, patients, days=30, times_days=[7.0, 30.0])
     many = simulate(model, LETTER, patients, days=30, times_days=np.linspace(0, 30, 481))

@@ -6,6 +6,7 @@ depend on how many lanes there are.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ LIBM = {  # functions that run lane by lane in the system's mathematics library
     "atan2": "atan2",
 }
 SYMBOL_PREFIX = "vivocart_libm_"
+MOST_ALIGNED = 64  # bytes at whose multiples a workspace starts
+SMALLEST_SINGLE, LARGEST_SINGLE = 2.0**-126, 2.0**128 - 2.0**104  # with all 24 bits
 
 
 def double(value: float) -> str:
@@ -41,20 +44,54 @@ def double(value: float) -> str:
     return f"0x{struct.unpack('>Q', struct.pack('>d', float(value)))[0]:016X}"
 
 
+def representable(value: float) -> float:
+    """The nearest number of 32 bits; not a number where there is none of that size with all 24 digits."""
+    if value == 0.0 or not math.isfinite(value):
+        return value
+    if not SMALLEST_SINGLE <= abs(value) <= LARGEST_SINGLE:
+        return math.nan
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
 @final
 @dataclass(slots=True)
 class Code:
-    """The body of one function under construction, on vectors of ``lanes`` numbers."""
+    """The body of one function under construction, on vectors of ``lanes`` numbers.
+
+    ``element`` is ``double`` or ``float``. A row in memory has ``stride`` numbers, of which ``lanes`` are read or written.
+    ``wide`` shares the body and works on doubles; of a body in double it is the body itself.
+    """
 
     lanes: int
+    element: str = "double"
+    stride: int = 0  # as many as lanes if not given
     lines: list[str] = field(default_factory=list[str])
     count: int = 0
     block: str = "entry"
+    prefix: str = "v"
+    wide: Code = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Makes the part that works on doubles."""
+        self.stride = self.stride or self.lanes
+        self.wide = self
+        if self.is_single:
+            self.wide = Code(self.lanes, "double", self.stride, self.lines, prefix="w")
+
+    @property
+    def is_single(self) -> bool:
+        """Whether numbers have 32 bits."""
+        return self.element == "float"
 
     @property
     def vector(self) -> str:
         """Name of the vector type."""
-        return f"<{self.lanes} x double>"
+        return f"<{self.lanes} x {self.element}>"
+
+    @property
+    def row(self) -> str:
+        """Name of the type of a row in memory."""
+        return f"<{self.stride} x {self.element}>"
 
     @property
     def bits(self) -> str:
@@ -62,14 +99,29 @@ class Code:
         return f"<{self.lanes} x i1>"
 
     @property
+    def integer_type(self) -> str:
+        """Name of the integer type of an element's size."""
+        return "i32" if self.is_single else "i64"
+
+    @property
     def integers(self) -> str:
-        """Name of the type of a vector of 64-bit integers."""
-        return f"<{self.lanes} x i64>"
+        """Name of the type of a vector of such integers."""
+        return f"<{self.lanes} x {self.integer_type}>"
+
+    @property
+    def size(self) -> int:
+        """Bytes of an element."""
+        return 4 if self.is_single else 8
+
+    @property
+    def alignment(self) -> int:
+        """Bytes at whose multiples vectors lie in memory."""
+        return min(self.size * self.lanes, MOST_ALIGNED)
 
     def name(self) -> str:
         """A fresh name."""
         self.count += 1
-        return f"%v{self.count}"
+        return f"%{self.prefix}{self.count}"
 
     def emit(self, text: str) -> str:
         """One instruction with a result."""
@@ -82,12 +134,13 @@ class Code:
         self.lines.append(f"  {text}")
 
     def number(self, value: float) -> str:
-        """A constant in every lane."""
-        return "<" + ", ".join([f"double {double(value)}"] * self.lanes) + ">"
+        """A constant in every lane; one that a single cannot hold is not a number there."""
+        held = representable(value) if self.is_single else value
+        return "<" + ", ".join([f"{self.element} {double(held)}"] * self.lanes) + ">"
 
     def integer(self, value: int) -> str:
         """A whole constant in every lane."""
-        return "<" + ", ".join([f"i64 {value}"] * self.lanes) + ">"
+        return "<" + ", ".join([f"{self.integer_type} {value}"] * self.lanes) + ">"
 
     def binary(self, operation: str, a: str, b: str) -> str:
         """``fadd``, ``fsub``, ``fmul`` or ``fdiv``."""
@@ -109,6 +162,11 @@ class Code:
         """Quotient."""
         return self.binary("fdiv", a, b)
 
+    def guarded_div(self, a: str, b: str) -> str:
+        """Quotient; in single precision not a number where b is infinite: there it is only too large to be held."""
+        quotient = self.div(a, b)
+        return self.fma(b, self.number(0.0), quotient) if self.is_single else quotient
+
     def neg(self, a: str) -> str:
         """Minus."""
         return self.emit(f"fneg {self.vector} {a}")
@@ -116,7 +174,7 @@ class Code:
     def intrinsic(self, name: str, *values: str) -> str:
         """A vector function that LLVM knows: ``fma``, ``sqrt``, ``floor``, ``ceil``, ``roundeven``, ``fabs``."""
         inputs = ", ".join(f"{self.vector} {v}" for v in values)
-        return self.emit(f"call {self.vector} @llvm.{name}.v{self.lanes}f64({inputs})")
+        return self.emit(f"call {self.vector} @llvm.{name}.v{self.lanes}f{8 * self.size}({inputs})")
 
     def fma(self, a: str, b: str, c: str) -> str:
         """The sum a·b + c, rounded once."""
@@ -130,6 +188,14 @@ class Code:
         """The value a where the condition holds, else b."""
         return self.emit(f"select {self.bits} {condition}, {self.vector} {a}, {self.vector} {b}")
 
+    def larger(self, a: str, b: str) -> str:
+        """The value a where it is larger, else b."""
+        return self.choose(self.compare("ogt", a, b), a, b)
+
+    def smaller(self, a: str, b: str) -> str:
+        """The value a where it is smaller, else b."""
+        return self.choose(self.compare("olt", a, b), a, b)
+
     def logic(self, operation: str, a: str, b: str) -> str:
         """``and``, ``or`` or ``xor`` of truth values."""
         return self.emit(f"{operation} {self.bits} {a}, {b}")
@@ -142,21 +208,33 @@ class Code:
         """The same bits as integers."""
         return self.emit(f"bitcast {self.vector} {a} to {self.integers}")
 
-    def as_doubles(self, a: str) -> str:
+    def as_numbers(self, a: str) -> str:
         """The same bits as numbers."""
         return self.emit(f"bitcast {self.integers} {a} to {self.vector}")
 
+    def narrowed(self, a: str) -> str:
+        """A vector of doubles in the precision of this body."""
+        return self.emit(f"fptrunc {self.wide.vector} {a} to {self.vector}") if self.is_single else a
+
+    def widened(self, a: str) -> str:
+        """A vector of this body's precision in double."""
+        return self.wide.emit(f"fpext {self.vector} {a} to {self.wide.vector}") if self.is_single else a
+
     def address(self, base: str, row: int | str) -> str:
         """Where a row of the workspace starts."""
-        return self.emit(f"getelementptr inbounds {self.vector}, ptr {base}, i64 {row}")
+        return self.emit(f"getelementptr inbounds {self.row}, ptr {base}, i64 {row}")
 
     def load(self, base: str, row: int | str) -> str:
         """A row of the workspace."""
-        return self.emit(f"load {self.vector}, ptr {self.address(base, row)}, align {8 * self.lanes}")
+        return self.emit(f"load {self.vector}, ptr {self.address(base, row)}, align {self.alignment}")
 
     def store(self, base: str, row: int | str, value: str) -> None:
         """Writes a row of the workspace."""
-        self.do(f"store {self.vector} {value}, ptr {self.address(base, row)}, align {8 * self.lanes}")
+        self.do(f"store {self.vector} {value}, ptr {self.address(base, row)}, align {self.alignment}")
+
+    def part(self) -> None:
+        """No instruction, but LLVM joins no reads and writes on its two sides."""
+        self.do('fence syncscope("singlethread") acq_rel')
 
     def call(self, name: str, *values: str) -> str:
         """One of our own vector functions."""
@@ -164,14 +242,15 @@ class Code:
         return self.emit(f"call {self.vector} @{name}({inputs})")
 
     def each_lane(self, name: str, *values: str) -> str:
-        """A function of the mathematics library, lane by lane."""
-        result = "poison"
+        """A function of the mathematics library, lane by lane and in double."""
+        result, wide = "poison", self.wide
+        inputs = [self.widened(v) for v in values]
         for lane in range(self.lanes):
-            parts = [self.emit(f"extractelement {self.vector} {v}, i32 {lane}") for v in values]
-            inputs = ", ".join(f"double {p}" for p in parts)
-            value = self.emit(f"call double @{SYMBOL_PREFIX}{LIBM[name]}({inputs})")
-            result = self.emit(f"insertelement {self.vector} {result}, double {value}, i32 {lane}")
-        return result
+            parts = [wide.emit(f"extractelement {wide.vector} {v}, i32 {lane}") for v in inputs]
+            given = ", ".join(f"double {p}" for p in parts)
+            value = wide.emit(f"call double @{SYMBOL_PREFIX}{LIBM[name]}({given})")
+            result = wide.emit(f"insertelement {wide.vector} {result}, double {value}, i32 {lane}")
+        return self.narrowed(result)
 
 
 _COMPARE = {"lt": "olt", "le": "ole", "eq": "oeq", "ne": "une"}
@@ -244,11 +323,8 @@ class Emitter:
         return node in self.leaves or node in self.sources
 
     def _look_afresh(self) -> None:
-        """Forgets what was loaded: to load a number again costs nothing, to keep it in one of few registers does.
-
-        The fence is no instruction; it keeps LLVM from joining loads on its two sides.
-        """
-        self.code.do('fence syncscope("singlethread") acq_rel')
+        """Forgets what was loaded: to load a number again costs nothing, to keep it in one of few registers does."""
+        self.code.part()
         for node in self.sources:
             self.leaves.pop(node, None)
         self.written = 0
@@ -338,10 +414,10 @@ class Emitter:
             case "mul":
                 quotient = self._quotient(*entry.inputs)
                 if quotient is not None:
-                    return code.div(at[quotient[0]], at[quotient[1]])
+                    return code.guarded_div(at[quotient[0]], at[quotient[1]])
                 return code.mul(at[entry.inputs[0]], at[entry.inputs[1]])
             case "reciprocal":
-                return code.div(code.number(1.0), at[entry.inputs[0]])
+                return code.guarded_div(code.number(1.0), at[entry.inputs[0]])
             case "true" | "false":
                 return "<" + ", ".join([f"i1 {entry.operation}"] * code.lanes) + ">"
             case _:
@@ -370,7 +446,7 @@ class Emitter:
         if name in _INTRINSICS:
             return code.intrinsic(_INTRINSICS[name], *values)
         if name in ("exp", "log"):
-            return code.call(f"vector_{name}", *values)
+            return code.call(f"single_{name}" if code.is_single else f"vector_{name}", *values)
         if name in LIBM:
             return code.each_lane(name, *values)
         match name:
@@ -379,19 +455,21 @@ class Emitter:
             case "select":
                 return code.choose(*values)
             case "max":
-                return code.choose(code.compare("ogt", *values), *values)
+                return code.larger(*values)
             case "min":
-                return code.choose(code.compare("olt", *values), *values)
+                return code.smaller(*values)
             case "pow":
-                return code.call("forgiving_pow" if self.forgiving else "vector_pow", *values)
+                quick = "single_pow" if code.is_single else "forgiving_pow"
+                return code.call(quick if self.forgiving else "vector_pow", *values)
             case "sign":
                 zero = code.number(0.0)
                 negative = code.choose(code.compare("olt", values[0], zero), code.number(-1.0), values[0])
                 return code.choose(code.compare("ogt", values[0], zero), code.number(1.0), negative)
             case "digamma":
-                step = code.number(1e-5)
-                above = code.each_lane("log_gamma", code.add(values[0], step))
-                below = code.each_lane("log_gamma", code.sub(values[0], step))
-                return code.mul(code.sub(above, below), code.number(0.5e5))
+                wide, x = code.wide, code.widened(values[0])
+                step = wide.number(1e-5)
+                above = wide.each_lane("log_gamma", wide.add(x, step))
+                below = wide.each_lane("log_gamma", wide.sub(x, step))
+                return code.narrowed(wide.mul(wide.sub(above, below), wide.number(0.5e5)))
             case _:
                 raise UnsupportedError("function", name)

@@ -19,6 +19,8 @@ class Kernels(NamedTuple):
     step: int
     accept: int
     locate: int
+    locate_observed: int
+    locate_watched: int
     observe: int
     watch: int
 

@@ -196,10 +196,12 @@ def _enter(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> None:
     wanted = w[m.free, lane]
     w[m.free, lane] = math.inf
     stops = _restart(m, w, v, lane)
-    if wanted <= 0.0:
+    # into a state that is empty a dose starts so fast that a guess from sizes is a million times too short
+    if wanted <= 0.0 and (w[m.learning, lane] == 0.0 or w[m.free, lane] == math.inf):
         call_kernel(m.kernel_guess, w)
         wanted = w[m.step, lane]
-    w[m.free, lane] = min(wanted, w[m.free, lane])
+    if wanted > 0.0:
+        w[m.free, lane] = min(wanted, w[m.free, lane])
     if stops:
         _leave(m, w, v, lane, _STOPPED)
     elif w[m.time, lane] >= m.until or (m.stop_after_outputs and v[_OUTPUT, lane] >= m.n_times):
@@ -210,7 +212,8 @@ def _check_rejected(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Lets a patient fail whose step did not stand and cannot be made smaller."""
     small = w[m.free, lane] < 1e-15 * abs(w[m.time, lane]) + 1e-30
     if small or v[_STEPS, lane] >= m.step_limit:
-        _blame(m, w, v, lane)
+        if not m.is_single:  # who fails in single precision is run again in double
+            _blame(m, w, v, lane)
         _leave(
             m, w, v, lane, _LIMIT if not small else _NOT_FINITE if math.isnan(w[m.error, lane]) else _SMALL
         )
@@ -241,8 +244,8 @@ def _ask(m: Record, w: Reals, lane: int, fraction: float) -> None:
 
 
 def _query(m: Record, w: Reals) -> None:
-    """States and truths at the points asked for."""
-    call_kernel(m.kernel_locate, w)
+    """Truths at the points asked for."""
+    call_kernel(m.kernel_locate_watched, w)
     call_kernel(m.kernel_watch, w)
 
 
@@ -293,7 +296,8 @@ def _find_crossings(m: Record, w: Reals, v: Wholes) -> None:
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             _ask(m, w, lane, w[m.high, lane])
-    _query(m, w)
+    call_kernel(m.kernel_locate, w)
+    call_kernel(m.kernel_watch, w)
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
             q = v[_PATIENT, lane]
@@ -327,7 +331,7 @@ def _record(m: Record, w: Reals, v: Wholes) -> None:
                 when = w[m.due, lane]
                 w[m.query_time, lane] = when
                 w[m.fraction, lane] = max(0.0, min(1.0, (when - w[m.time, lane]) / w[m.step, lane]))
-        call_kernel(m.kernel_locate, w)
+        call_kernel(m.kernel_locate_observed, w)
         call_kernel(m.kernel_observe, w)
         for lane in range(m.lanes):
             if _is_due(m, w, lane):

@@ -88,6 +88,20 @@ def part_of(doses: Doses, first: int, last: int) -> Doses:
     )
 
 
+def chosen_doses(doses: Doses, patients: Indices) -> Doses:
+    """Doses of some patients, in this order."""
+    counts = np.diff(doses.offsets)[patients]
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    rows = np.arange(int(offsets[-1])) + np.repeat(doses.offsets[patients] - offsets[:-1], counts)
+    return Doses(
+        offsets=offsets,
+        time=doses.time[rows],
+        duration=doses.duration[rows],
+        state=doses.state[rows],
+        amount=doses.amount[rows],
+    )
+
+
 def repeat_doses(doses: Doses, times: int) -> Doses:
     """Doses of each patient for so many patients in a row."""
     counts = np.repeat(np.diff(doses.offsets), times)

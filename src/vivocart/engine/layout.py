@@ -2,6 +2,10 @@
 
 A workspace is rows of ``lanes`` numbers; a row is one quantity of all patients in the block. Offsets are fixed when
 kernels are compiled, so that LLVM sees that nothing overlaps.
+
+What only the step of the method reads can be in single precision. It then lies behind the rows of doubles, in rows half
+as long that are counted from there; in double precision it is counted like all else, and what would be a copy is the
+original.
 """
 
 from __future__ import annotations
@@ -23,10 +27,9 @@ class Layout(NamedTuple):
     n_dosed: int
     n_factors: int
     n_amounts: int
+    is_single: int  # 1 if the step is in single precision
     y: int  # states at the start of the step
-    k: int  # stages, one after the other
-    u: int  # states of a stage; afterwards the states asked for
-    factors: int  # matrix and its factors
+    u: int  # states asked for
     constants: int  # the patient's numbers that kernels read
     rates: int  # running infusions, one row a dosed state
     modes: int  # held truth of relations in the rates
@@ -34,7 +37,6 @@ class Layout(NamedTuple):
     y1: int  # states at the end of the step
     peak: int  # largest size of each state so far
     absolute: int  # absolute tolerance of each state
-    time_slope: int  # derivative of rates to time
     observed: int  # observables asked for
     watched: int  # truth of modes, then of conditions, at the point asked for
     amounts: int  # amounts of triggered doses at the point asked for
@@ -60,54 +62,70 @@ class Layout(NamedTuple):
     high: int  # and after it
     first: int  # step that suited after the last start of a dose; 0 if not known
     learning: int  # 1 from a start on until it is known
-    rows: int
+    k: int  # stages, one after the other; from here on the step's own
+    stage: int  # states of a stage
+    increment: int  # what they are more than at the start of the step; in double it is not kept apart
+    factors: int  # matrix and its factors
+    time_slope: int  # derivative of rates to time
+    start: int  # copy of the states at the start of the step
+    numbers: int  # copy of the patient's numbers
+    tolerance: int  # copy of the absolute tolerances
+    rows: int  # all rows, as rows of doubles
+    singles: int  # rows of doubles before those in single precision
+
+
+_SIZES = 12  # fields that are sizes
+
+
+def sizes_of(layout: Layout) -> dict[str, int]:
+    """What a layout is made from."""
+    return dict(zip(Layout._fields[:_SIZES], layout[:_SIZES], strict=True))
 
 
 def lay_out(sizes: dict[str, int]) -> Layout:
-    """A layout for these sizes (the first eleven fields)."""
-    n, dosed = sizes["n_states"], sizes["n_dosed"]
-    watched = sizes["n_modes"] + sizes["n_conditions"]
+    """A layout for these sizes."""
+    n, is_single = sizes["n_states"], sizes["is_single"]
+    row, places = _places(0, _kept_in_double(sizes))
+    own = {"k": 8 * n, "stage": n, "factors": sizes["n_factors"], "time_slope": n}
+    if not is_single:
+        stage = {"stage": places["u"], "increment": places["u"]}
+        copies = {"start": places["y"], "numbers": places["constants"], "tolerance": places["absolute"]}
+        del own["stage"]
+        rows, more = _places(row, own)
+        return Layout(**sizes, **places, **more, **stage, **copies, rows=rows, singles=0)
+    own |= {"increment": n, "start": n, "numbers": sizes["n_constants"], "tolerance": n}
+    length, more = _places(0, own)
+    return Layout(**sizes, **places, **more, rows=row + (length + 1) // 2, singles=row)
+
+
+def _places(row: int, lengths: dict[str, int]) -> tuple[int, dict[str, int]]:
+    """First rows of parts that follow each other, and the row after them."""
+    places: dict[str, int] = {}
+    for name, length in lengths.items():
+        places[name] = row
+        row += length
+    return row, places
+
+
+def _kept_in_double(sizes: dict[str, int]) -> dict[str, int]:
+    """Lengths of the parts that the loop around the kernels reads, or that are not worth less."""
+    n = sizes["n_states"]
     lengths = {
         "y": n,
-        "k": 8 * n,
         "u": n,
-        "factors": sizes["n_factors"],
         "constants": sizes["n_constants"],
-        "rates": dosed,
+        "rates": sizes["n_dosed"],
         "modes": sizes["n_modes"],
         "held": sizes["n_conditions"],
         "y1": n,
         "peak": n,
         "absolute": n,
-        "time_slope": n,
         "observed": sizes["n_observables"],
-        "watched": watched,
+        "watched": sizes["n_modes"] + sizes["n_conditions"],
         "amounts": sizes["n_amounts"],
         "boundaries": sizes["n_time_boundaries"],
         "parameters": sizes["n_parameters"],
         "cut": n,
-        "time": 1,
-        "step": 1,
-        "relative": 1,
-        "longest": 1,
-        "error": 1,
-        "factor": 1,
-        "accepted": 1,
-        "fraction": 1,
-        "query_time": 1,
-        "ahead": 1,
-        "free": 1,
-        "end": 1,
-        "hits": 1,
-        "rejected": 1,
-        "due": 1,
-        "low": 1,
-        "high": 1,
-        "first": 1,
-        "learning": 1,
     }
-    row, places = 0, {}
-    for name, length in lengths.items():
-        places[name] = row
-        row += length
-    return Layout(**sizes, **places, rows=row)
+    first = Layout._fields.index("time")
+    return lengths | dict.fromkeys(Layout._fields[first : Layout._fields.index("k")], 1)

@@ -17,9 +17,10 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike, NDArray
 
+from vivocart.engine.checks import check_times
 from vivocart.engine.compiled import CompiledSystem, compile_tangent
 from vivocart.engine.doses import Doses, repeat_doses
-from vivocart.engine.solve import check_times, solve
+from vivocart.engine.solve import solve
 from vivocart.engine.status import Failure
 from vivocart.equations.system import System
 from vivocart.ground.errors import InputError, UnknownNameError

@@ -35,29 +35,45 @@ What holds between calls:
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vivocart.engine.batch import Batch, Settings, make_record
-from vivocart.engine.compiled import CompiledSystem, compile_system
-from vivocart.engine.doses import Doses, check_doses, expand_doses, no_doses, part_of, same_doses
+from vivocart.engine.checks import (
+    SINGLE_FROM,
+    check_atol,
+    check_parameters,
+    check_precision,
+    check_times,
+)
+from vivocart.engine.compiled import CompiledSystem, Precision, compile_system
+from vivocart.engine.doses import (
+    Doses,
+    check_doses,
+    chosen_doses,
+    expand_doses,
+    no_doses,
+    part_of,
+    same_doses,
+)
 from vivocart.engine.driver import Call, call, driver
 from vivocart.engine.rounds import run_rounds
 from vivocart.engine.status import FAILED, REASONS, Failure, Status
 from vivocart.ground.errors import InputError
 
 __all__ = [
+    "SINGLE_FROM",
     "Batch",
     "CompiledSystem",
     "Doses",
     "Failure",
+    "Precision",
     "Solution",
     "Status",
     "advance",
@@ -72,9 +88,10 @@ __all__ = [
 
 Numbers = NDArray[np.float64]
 _BLOCK = (
-    512  # patients at most; threads take several blocks, so that none waits long, and one alone whole ones
+    1024  # patients at most; threads take several blocks, so that none waits long, and one alone whole ones
 )
 _LAST_GOOD = int(Status.STOPPED)  # statuses after it are failures
+_MOST_STEPS = 20_000  # in single precision: who needs more is likelier stuck in rounding, and is run again
 
 
 @final
@@ -115,7 +132,18 @@ def begin(
         Output times, ascending, none before ``start_time``.
     values
         Array to write outputs to, (n_patients, n_times, n_observables); default: a new one, filled with NaN.
+
+    Raises
+    ------
+    InputError
+        Arrays of the wrong size, or a system compiled in single precision: who fails in it could not be run again.
     """
+    if compiled.precision == "single":
+        raise InputError(
+            "patients under a host's control are not integrated in single precision",
+            where="precision",
+            mend="compile in double",
+        )
     p = check_parameters(compiled, parameters)
     t = check_times(times, start_time)
     n, at = len(p), compiled.layout
@@ -261,39 +289,72 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     on_progress
         Called with patients done and patients in all, from the calling thread.
 
+    A patient whose steps in single precision fail is integrated again in double, from the start.
+
     Raises
     ------
     InputError
-        Arrays of the wrong size, times that do not ascend, a dose into a state that is not dosed.
+        Arrays of the wrong size, times that do not ascend, a dose into a state that is not dosed; with steps in single
+        precision ``rtol`` below 1e-5 or ``atol`` below 1e-30.
     """
     p = check_parameters(compiled, parameters)
-    t = check_times(times, start_time)
-    n, at, triggers = len(p), compiled.layout, compiled.triggers
-    given = doses if doses is not None else no_doses(n)
-    check_doses(given, n, compiled.dosed, compiled.system)
-    absolute = check_atol(atol, compiled)
-    settings = _to_last_output(rtol, max_step, step_limit, turn_limit)
+    given = doses if doses is not None else no_doses(len(p))
+    check_doses(given, len(p), compiled.dosed, compiled.system)
+    asked = _Asked(
+        parameters=p,
+        times=check_times(times, start_time),
+        doses=given,
+        absolute=check_atol(atol, compiled),
+        settings=_to_last_output(rtol, max_step, step_limit, turn_limit),
+        start_time=start_time,
+    )
+    check_precision(compiled, rtol, asked.absolute)
+    found = _run(compiled, asked, values, threads, block, on_progress)
+    return found if compiled.in_double is None else _with_failed_in_double(compiled, asked, found, threads)
+
+
+class _Asked(NamedTuple):
+    """What is integrated."""
+
+    parameters: Numbers
+    times: Numbers
+    doses: Doses
+    absolute: Numbers
+    settings: Settings
+    start_time: float
+
+
+def _run(
+    compiled: CompiledSystem,
+    asked: _Asked,
+    values: Numbers | None,
+    threads: int | None,
+    block: int | None,
+    on_progress: Callable[[int, int], None] | None,
+) -> Solution:
+    """All patients, block by block."""
+    n, at, settings = len(asked.parameters), compiled.layout, asked.settings
+    if at.is_single:
+        settings = settings._replace(step_limit=min(settings.step_limit, _MOST_STEPS))
     workers = threads or os.cpu_count() or 1
     width = block or max(1, min(_BLOCK, n if workers == 1 else -(-n // (4 * workers))))
-    most = max((trigger.max_count for trigger in triggers), default=0)
-    if values is None:
-        values = np.empty((n, len(t), at.n_observables))
+    if values is None:  # all of it will be written: NaN from the failure of a patient on
+        values = np.empty((n, len(asked.times), at.n_observables))
     status, steps = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    given_times = np.full((n, len(triggers), most), np.nan)
+    most = max((trigger.max_count for trigger in compiled.triggers), default=0)
+    given_times = np.full((n, len(compiled.triggers), most), np.nan)
     failures: list[list[Failure]] = [[] for _ in range(-(-n // width))]
 
     def work(first: int) -> None:
         part = slice(first, min(n, first + width))
-        own = part_of(given, first, part.stop)
-        values[part] = np.nan  # here, so that each thread is the first to touch the memory that it writes to
-        batch = _at_start(compiled, p[part], t, own, start_time, values[part])
+        own = part_of(asked.doses, first, part.stop)
+        p = asked.parameters[part]
+        batch = _at_start(compiled, p, asked.times, own, asked.start_time, values[part])
         if at.n_conditions:
             _call(driver(at.lanes).truth, compiled, batch)
-        batch = run_rounds(compiled, batch, own, absolute, settings, given_times[part])
+        batch = run_rounds(compiled, batch, own, asked.absolute, settings, given_times[part])
         status[part], steps[part] = batch.status, batch.steps
-        failures[first // width] = [
-            dataclasses.replace(f, patient=f.patient + first) for f in failures_of(compiled, batch)
-        ]
+        failures[first // width] = _moved(failures_of(compiled, batch), range(first, part.stop))
 
     _in_threads(work, range(0, n, width), threads, on_progress=on_progress, width=width, total=n)
     return Solution(
@@ -305,6 +366,25 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         doses_given=np.isfinite(given_times).sum(axis=2),
         dose_times=given_times,
     )
+
+
+def _with_failed_in_double(
+    compiled: CompiledSystem, asked: _Asked, found: Solution, threads: int | None
+) -> Solution:
+    """The same with patients who failed integrated again in double precision, from the start."""
+    if not found.failures or compiled.in_double is None:
+        return found
+    again = np.array([failure.patient for failure in found.failures])
+    part = asked._replace(parameters=asked.parameters[again], doses=chosen_doses(asked.doses, again))
+    exact = _run(compiled.in_double(), part, None, threads, None, None)
+    for name in ("values", "status", "steps", "doses_given", "dose_times"):
+        getattr(found, name)[again] = getattr(exact, name)
+    return dataclasses.replace(found, failures=tuple(_moved(exact.failures, again.tolist())))
+
+
+def _moved(failures: Sequence[Failure], patients: Sequence[int]) -> list[Failure]:
+    """Failures of some patients under their numbers among all."""
+    return [dataclasses.replace(failure, patient=patients[failure.patient]) for failure in failures]
 
 
 def _to_last_output(rtol: float, max_step: float | None, step_limit: int, turn_limit: int) -> Settings:
@@ -372,40 +452,3 @@ def _in_threads(
     with ThreadPoolExecutor(count) as pool:
         for done, _ in enumerate(pool.map(work, starts), start=1):
             report(done)
-
-
-def check_parameters(compiled: CompiledSystem, parameters: ArrayLike) -> Numbers:
-    """Parameters as (n_patients, n_parameters)."""
-    p = np.ascontiguousarray(np.atleast_2d(np.asarray(parameters, dtype=float)))
-    expected = len(compiled.system.parameters)
-    if p.ndim != 2 or p.shape[1] != expected:
-        raise InputError(
-            f"shape {p.shape}, expected (n_patients, {expected})",
-            where="parameters",
-            mend="one column a parameter",
-        )
-    return p
-
-
-def check_times(times: ArrayLike, start_time: float) -> Numbers:
-    """Output times, ascending and not before the start."""
-    t = np.ascontiguousarray(np.atleast_1d(np.asarray(times, dtype=float)))
-    # finite at both ends and never falling is finite all along
-    ends = t.size == 0 or (math.isfinite(t[0]) and math.isfinite(t[-1])) if t.ndim == 1 else False
-    if not ends or not (t[1:] >= t[:-1]).all():
-        raise InputError("times must be finite numbers that ascend", where="times", mend="sort them")
-    if t.size and t[0] < start_time:
-        raise InputError(
-            f"first time {t[0]} is before the start {start_time}", where="times", mend="leave it out"
-        )
-    return t
-
-
-def check_atol(atol: float | ArrayLike, compiled: CompiledSystem) -> Numbers:
-    """One absolute tolerance a state."""
-    values, count = np.asarray(atol, dtype=float), len(compiled.system.states)
-    if values.ndim > 1 or values.size not in (1, count) or not (values > 0).all():
-        raise InputError("atol must be positive: one number, or one a state", where="atol")
-    if values.size == 1:
-        return np.full(len(compiled.kept), float(values.ravel()[0]))
-    return np.ascontiguousarray(np.broadcast_to(values.ravel(), (count,))[list(compiled.kept)])

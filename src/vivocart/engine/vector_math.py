@@ -12,6 +12,7 @@ The reductions are those of the freely distributable mathematics library (Sun Mi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 from vivocart.engine.assembly import Code
@@ -38,26 +39,27 @@ _LOG = (
 def vector_functions(lanes: int, *, inline: bool = False) -> str:
     """Definitions of ``vector_exp``, ``vector_log``, ``vector_pow`` and ``forgiving_pow``."""
     return "\n".join(
-        (
-            _define(lanes, "vector_exp", 1, _exp_body, inline),
-            _define(lanes, "vector_log", 1, _log_body, inline),
-            _define(lanes, "vector_pow", 2, _pow_body, inline),
-            _define(lanes, "forgiving_pow", 2, _forgiving_body, inline),
+        define_function(Code(lanes), name, inputs, body, inline)
+        for name, inputs, body in (
+            ("vector_exp", 1, _exp_body),
+            ("vector_log", 1, _log_body),
+            ("vector_pow", 2, _pow_body),
+            ("forgiving_pow", 2, _forgiving_body),
         )
     )
 
 
-def _define(lanes: int, name: str, inputs: int, body: object, inline: bool) -> str:
-    code = Code(lanes)
+def define_function(code: Code, name: str, inputs: int, body: Callable[..., str], inline: bool) -> str:
+    """The definition of a vector function of one or two numbers."""
     arguments = ["%x", "%y"][:inputs]
-    result = body(code, *arguments)  # type: ignore[operator]
+    result = body(code, *arguments)
     code.do(f"ret {code.vector} {result}")
     signature = ", ".join(f"{code.vector} {a}" for a in arguments)
     lines, hint = "\n".join(code.lines), " alwaysinline" if inline else ""
     return f"define internal {code.vector} @{name}({signature}) nounwind{hint} {{\nentry:\n{lines}\n}}\n"
 
 
-def _estrin(code: Code, x: str, coefficients: list[float]) -> str:
+def estrin(code: Code, x: str, coefficients: list[float]) -> str:
     """A polynomial, highest coefficient first, by pairs (Estrin): a shorter chain of results that wait for others."""
     terms = [code.number(c) for c in reversed(coefficients)]
     while len(terms) > 1:
@@ -73,7 +75,7 @@ def _estrin(code: Code, x: str, coefficients: list[float]) -> str:
 def _two_to(code: Code, exponent: str) -> str:
     """2**exponent for whole exponents in the normal range: the number is added in the low bits of 1.5 * 2**52."""
     shifted = code.as_integers(code.add(exponent, code.number(1.5 * 2.0**52 + 1023.0)))
-    return code.as_doubles(code.whole("shl", shifted, code.integer(52)))
+    return code.as_numbers(code.whole("shl", shifted, code.integer(52)))
 
 
 def _exp_of_normal(code: Code, x: str) -> str:
@@ -82,7 +84,7 @@ def _exp_of_normal(code: Code, x: str) -> str:
     k = code.intrinsic("roundeven", code.mul(x, code.number(_LOG2_E)))
     minus_k = code.neg(k)
     r = code.fma(minus_k, code.number(_LN2_LOW), code.fma(minus_k, code.number(_LN2_HIGH), x))
-    tail = _estrin(code, r, [1.0 / math.factorial(i) for i in range(13, 1, -1)])
+    tail = estrin(code, r, [1.0 / math.factorial(i) for i in range(13, 1, -1)])
     value = code.add(code.fma(code.mul(r, r), tail, r), code.number(1.0))
     value = code.mul(value, _two_to(code, k))
     return code.choose(code.compare("oeq", x, code.number(math.inf)), x, value)
@@ -99,7 +101,7 @@ def _exp_of_sum(code: Code, high: str, low: str | None) -> str:
         r = code.fma(minus_k, code.number(_LN2_LOW), r)
     else:
         r = code.add(r, code.fma(minus_k, code.number(_LN2_LOW), low))
-    tail = _estrin(code, r, [1.0 / math.factorial(i) for i in range(13, 1, -1)])
+    tail = estrin(code, r, [1.0 / math.factorial(i) for i in range(13, 1, -1)])
     value = code.add(code.fma(code.mul(r, r), tail, r), code.number(1.0))
     half = code.intrinsic("floor", code.mul(k, code.number(0.5)))  # two factors, so that 2**-1074 is reached
     return code.mul(code.mul(value, _two_to(code, half)), _two_to(code, code.sub(k, half)))
@@ -116,9 +118,9 @@ def _split(code: Code, x: str) -> tuple[str, str]:
     x = code.choose(tiny, code.mul(x, code.number(2.0**54)), x)
     bits = code.as_integers(x)
     exponent = code.whole("or", code.whole("lshr", bits, code.integer(52)), code.integer(_TWO_52_BITS))
-    e = code.sub(code.as_doubles(exponent), code.number(2.0**52 + 1023.0))
+    e = code.sub(code.as_numbers(exponent), code.number(2.0**52 + 1023.0))
     mantissa = code.whole("or", code.whole("and", bits, code.integer(_MANTISSA)), code.integer(_ONE_BITS))
-    m = code.as_doubles(mantissa)
+    m = code.as_numbers(mantissa)
     large = code.compare("ogt", m, code.number(math.sqrt(2.0)))
     m = code.choose(large, code.mul(m, code.number(0.5)), m)
     e = code.choose(large, code.add(e, code.number(1.0)), e)
@@ -134,7 +136,7 @@ def _log_of_parts(code: Code, e: str, m: str) -> str:
     f = code.sub(m, code.number(1.0))
     s = code.div(f, code.add(f, code.number(2.0)))
     z = code.mul(s, s)
-    series = code.mul(z, _estrin(code, z, list(reversed(_LOG))))
+    series = code.mul(z, estrin(code, z, list(reversed(_LOG))))
     half_square = code.mul(code.number(0.5), code.mul(f, f))
     inner = code.fma(s, code.add(half_square, series), code.mul(e, code.number(_LN2_LOW)))
     return code.fma(e, code.number(_LN2_HIGH), code.sub(f, code.sub(half_square, inner)))
@@ -175,7 +177,7 @@ def _long_log(code: Code, x: str) -> tuple[str, str]:
     rest = code.fma(code.neg(s_high), below[1], rest)
     s = (s_high, code.mul(rest, inverse))
     z = _two_product(code, s, s)
-    tail = _estrin(code, z[0], [2.0 / (2 * i + 1) for i in range(13, 1, -1)])
+    tail = estrin(code, z[0], [2.0 / (2 * i + 1) for i in range(13, 1, -1)])
     third = 2.0 / 3.0
     third_low = float(Fraction(2, 3) - Fraction(third))
     small = code.mul(z[0], tail)

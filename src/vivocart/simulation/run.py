@@ -5,12 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import sympy
 
-from vivocart.engine.solve import CompiledSystem, Doses, Solution, compile_system, same_doses, solve
+from vivocart.engine.solve import (
+    SINGLE_FROM,
+    CompiledSystem,
+    Doses,
+    Precision,
+    Solution,
+    compile_system,
+    same_doses,
+    solve,
+)
 from vivocart.equations.system import symbol
 from vivocart.equations.triggers import Trigger
 from vivocart.ground.errors import InputError, SimulationError, UnknownNameError
@@ -46,6 +56,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
     rescue: Sequence[Rescue] = (),
     taper: Taper | None = None,
     relative_tolerance: float = RELATIVE_TOLERANCE,
+    precision: Precision = "double",
     threads: int | None = None,
     strict: bool = False,
     room: Room | None = None,
@@ -70,6 +81,9 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         Rule by which the daily dose of prednisone is reviewed; without one it stays as it is.
     relative_tolerance
         Error allowed in each step of the solver, relative to the size of the states: 1e-12 to 1e-2.
+    precision
+        ``"single"`` takes steps in numbers of 32 bits: about one and a half times as fast, for relative tolerances from
+        1e-5 on. A patient whose steps fail in it is simulated again in double.
     threads
         Threads to use, all processors if left out. The numbers do not depend on it.
     strict
@@ -89,7 +103,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         If ``strict`` and a patient failed.
     """
     times = _times(regimen, days, times_days)
-    _check_tolerance(relative_tolerance)
+    _check_tolerance(relative_tolerance, precision)
     names = tuple(observables) if observables is not None else tuple(model.observables)
     given = _Given(
         dosed=dosed_states(model, regimen),
@@ -98,6 +112,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         first_infusion_day=regimen.first_infusion_day if taper else 0.0,
         days=days if taper else 0.0,
         unturned=unturned_switches(model, {*patients.parameters, *regimen.parameter_overrides}),
+        precision=precision,
     )
     compiled = _compiled(model, names, given, on_message)
     parameters = patients.parameter_matrix(model, regimen.parameter_overrides, regimen.parameter_widths)
@@ -114,6 +129,9 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         on_progress=on_progress,
     )
     failures = _failures(solution, patients)
+    accuracy: dict[str, object] = {"relative_tolerance": relative_tolerance}
+    if compiled.precision != "double":
+        accuracy["precision"] = compiled.precision
     if strict and len(failures):
         worst = failures.iloc[0]
         raise SimulationError(
@@ -128,7 +146,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         regimen=regimen,
         failures=failures,
         rescues=_rescues(solution, patients, rescue),
-        provenance=_provenance(model, regimen, patients, days, rescue, taper, relative_tolerance),
+        provenance=_provenance(model, regimen, patients, days, rescue, taper, accuracy),
     )
 
 
@@ -148,12 +166,15 @@ def _times(regimen: Regimen, days: float, asked: Sequence[float] | np.ndarray | 
     return np.asarray(asked, dtype=np.float64)
 
 
-def _check_tolerance(relative: float) -> None:
-    if not _TIGHTEST <= relative <= _LOOSEST:  # also refuses what is not a number
+def _check_tolerance(relative: float, precision: Precision) -> None:
+    if precision not in get_args(Precision):
+        raise InputError(f"precision '{precision}'", where="precision", mend="give double or single")
+    tightest = SINGLE_FROM if precision == "single" else _TIGHTEST
+    if not tightest <= relative <= _LOOSEST:  # also refuses what is not a number
         raise InputError(
-            f"relative tolerance {relative:g}",
+            f"relative tolerance {relative:g}" + (" in single precision" if precision == "single" else ""),
             where="relative_tolerance",
-            mend=f"give {_TIGHTEST:g} to {_LOOSEST:g}; {RELATIVE_TOLERANCE:g} if left out",
+            mend=f"give {tightest:g} to {_LOOSEST:g}; {RELATIVE_TOLERANCE:g} if left out",
         )
 
 
@@ -182,6 +203,7 @@ class _Given:
     first_infusion_day: float  # these two matter to a taper only
     days: float
     unturned: tuple[tuple[str, int], ...]
+    precision: Precision = "double"
 
 
 _COMPILED: dict[tuple[str, tuple[str, ...], _Given], CompiledSystem] = {}
@@ -203,6 +225,7 @@ def _compiled(
             observables={name: model.observable_expression(name) for name in names},
             dosed=given.dosed,
             triggers=triggers,
+            precision=given.precision,
             on_compile=on_message,
         )
     return _COMPILED[key]
@@ -286,7 +309,7 @@ def _provenance(
     days: float,
     rescue: Sequence[Rescue],
     taper: Taper | None,
-    relative_tolerance: float,
+    accuracy: dict[str, object],
 ) -> Provenance:
     return Provenance(
         model_hash=model.hash,
@@ -296,8 +319,8 @@ def _provenance(
             "days": days,
             "n_patients": len(patients),
             "rescue": [rule.product for rule in rescue],
-            "relative_tolerance": relative_tolerance,
         }
+        | accuracy
         | ({"taper": dataclasses.asdict(taper)} if taper else {}),
         record_ids=regimen.record_ids,
         parameter_ids=tuple(model.system.parameter_ids),
