@@ -7,7 +7,7 @@ present, so it is a whole number from 0 to 105.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -70,9 +70,7 @@ def sledai_items(readings: Readings, day: float, table: Sequence[SledaiItemRow] 
     """
     if table is not None:
         return items_at_visits(readings, (day,), table)[:, 0].T
-    return readings.shared(
-        f"sledai_items/{float(day)!r}", lambda: items_at_visits(readings, (day,), sledai_table())[:, 0].T
-    )
+    return readings.shared(f"sledai_items/{float(day)!r}", lambda: items_at_visits(readings, (day,))[:, 0].T)
 
 
 def items_at_visits(
@@ -80,9 +78,9 @@ def items_at_visits(
 ) -> np.ndarray:
     """As :func:`sledai_items` for several visits in one go, shape (n_items, n_visits, n)."""
     ends = np.asarray(days, dtype=np.float64)
-    known = _known(readings, ends) if table is None else None
+    known = _known(readings, days) if table is None else None
     if known is not None:
-        return known.present[:, known.places(ends)]
+        return known[0].present[:, known[1]]
     return _visits(readings, ends, sledai_table() if table is None else table).present
 
 
@@ -91,14 +89,10 @@ def items_at_visits(
 class _Visits:
     """What counts at visits: items (n_items, n_visits, n), SLEDAI-2K and its clinical part (n_visits, n)."""
 
-    days: np.ndarray  # ascending
+    places: Mapping[float, int]  # of the visits by day
     present: np.ndarray
     score: np.ndarray
     clinical: np.ndarray
-
-    def places(self, days: np.ndarray) -> np.ndarray:
-        """Places of days that are among these."""
-        return np.searchsorted(self.days, days)
 
 
 def read_visits(readings: Readings, days: Iterable[float]) -> None:
@@ -133,7 +127,8 @@ def _visits(readings: Readings, days: np.ndarray, table: Sequence[SledaiItemRow]
     score, clinical = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     worth = np.stack([weights(table), weights(table) * ~serological(table)], axis=1)
     loops.items_present(np.stack(highest), whose, limits, worth, present, score, clinical)
-    return _Visits(days=days, present=present, score=score, clinical=clinical)
+    places = {float(day): place for place, day in enumerate(days)}
+    return _Visits(places=places, present=present, score=score, clinical=clinical)
 
 
 def _beyond_limit(readings: Readings, row: SledaiItemRow, windows: curves.Windows) -> np.ndarray:
@@ -149,17 +144,19 @@ def _beyond_limit(readings: Readings, row: SledaiItemRow, windows: curves.Window
 
 def scores_at_visits(readings: Readings, days: Sequence[float] | np.ndarray) -> np.ndarray:
     """SLEDAI-2K at several visits, shape (n_visits, n), whole numbers."""
-    ends = np.asarray(days, dtype=np.float64)
-    known = _known(readings, ends)
+    known = _known(readings, days)
     if known is not None:
-        return known.score[known.places(ends)]
-    return _visits(readings, ends, sledai_table()).score
+        return known[0].score[known[1]]
+    return _visits(readings, np.asarray(days, dtype=np.float64), sledai_table()).score
 
 
-def _known(readings: Readings, days: np.ndarray) -> _Visits | None:
-    """What :func:`read_visits` found, if all of these days are in it."""
+def _known(readings: Readings, days: Iterable[float]) -> tuple[_Visits, list[int]] | None:
+    """What :func:`read_visits` found and the places of these days in it, if all of them are there."""
     known: _Visits | None = readings.known(_ALL_VISITS)
-    return known if known is not None and np.isin(days, known.days).all() else None
+    if known is None:
+        return None
+    places = [known.places.get(float(day), -1) for day in days]
+    return None if -1 in places else (known, places)
 
 
 def sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | None = None) -> np.ndarray:
@@ -181,9 +178,9 @@ def clinical_sledai_score(items: np.ndarray, table: Sequence[SledaiItemRow] | No
 def weekly_scores(readings: Readings) -> tuple[np.ndarray, np.ndarray]:
     """SLEDAI-2K and its clinical part at :func:`weekly_visits`, each of shape (n_visits, n), whole numbers."""
     visits = weekly_visits(readings)
-    known = _known(readings, visits)
+    known = _known(readings, visits.tolist())
     if known is not None:
-        return known.score[known.places(visits)], known.clinical[known.places(visits)]
+        return known[0].score[known[1]], known[0].clinical[known[1]]
 
     def compute() -> tuple[np.ndarray, np.ndarray]:
         found = _visits(readings, visits, sledai_table())
@@ -207,10 +204,9 @@ def _score(readings: Readings, day: float) -> np.ndarray:
 
 def _clinical_score(readings: Readings, day: float) -> np.ndarray:
     def compute() -> np.ndarray:
-        ends = np.array([float(day)])
-        known = _known(readings, ends)
+        known = _known(readings, (day,))
         if known is not None:
-            return known.clinical[known.places(ends)][0]
+            return known[0].clinical[known[1][0]]
         return clinical_sledai_score(sledai_items(readings, day))
 
     return readings.shared(f"clinical_sledai/{float(day)!r}", compute)

@@ -107,8 +107,10 @@ def endpoint_columns(
         else:
             entries.append(entry)
             columns.append(column)
-    values = np.full((len(columns), len(complete)), np.nan)
-    values[:, complete] = np.stack(columns) if columns else np.empty((0, int(complete.sum())))
+    values = np.stack(columns) if columns else np.empty((0, int(complete.sum())))
+    if not complete.all():
+        found, values = values, np.full((len(columns), len(complete)), np.nan)
+        values[:, complete] = found
     return EndpointColumns(
         entries=tuple(entries), values=values, complete=complete, left_out=MappingProxyType(left_out)
     )
