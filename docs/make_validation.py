@@ -10,6 +10,8 @@ are kept in
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import json
 import os
 import subprocess
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -27,11 +30,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
+from vivocart.calibration.fit import fingerprint_of
 from vivocart.calibration.observations import observations
-from vivocart.calibration.ranks import Ranks, named_quantities, rank_replicates
+from vivocart.calibration.particles import Problem
+from vivocart.calibration.ranks import (
+    SMALL_FIT,
+    Quantities,
+    Ranks,
+    named_quantities,
+    rank_among_prior,
+    rank_replicates,
+)
 from vivocart.cli.main import run as vivocart
 from vivocart.model.load import load_model
-from vivocart.patients.draws import uncertain_parameters, varying_parameters
+from vivocart.patients.numbers import patient_numbers
 from vivocart.report.credibility_table import (
     answers,
     figures,
@@ -75,38 +87,67 @@ TESTS = (
 THEOPHYLLINE = {"ka": (0.464, 0.195), "CL": (1.01, 0.085), "V": (3.46, 0.0447)}
 
 
-def ranks(n_replicates: int) -> tuple[Ranks, int]:
+def ranks(n_replicates: int, processes: int) -> tuple[Ranks, int]:
     """Ranks of the truth among draws of small fits to studies of the letter's size; batches already made are read."""
-    model = load_model()
     KEPT.mkdir(parents=True, exist_ok=True)
-    problem = problem_of(model, [load_study(STUDY)], observations())
-    chosen = named_quantities(
-        problem, RANKED, typical=uncertain_parameters(model), varying=varying_parameters(model)
-    )
-    parts: list[dict[str, Any]] = []
-    for batch in range(-(-n_replicates // BATCH)):
-        path = KEPT / f"{model.hash[:12]}_{batch:03}.json"
-        if not path.exists():
-            started = time.monotonic()
-            found = rank_replicates(
-                problem, n_replicates=BATCH, first=batch * BATCH, seed=1, quantities=chosen
-            )
-            part = {
-                "names": found.names,
-                "ranks": found.ranks.tolist(),
-                "n_draws": found.n_draws,
-                "n_redrawn": found.n_redrawn,
-                "seconds": time.monotonic() - started,
-            }
-            path.write_text(json.dumps(part), encoding="utf-8")
-            sys.stderr.write(f"replicates: {(batch + 1) * BATCH} of {n_replicates}\n")
-        parts.append(json.loads(path.read_text(encoding="utf-8")))
+    paths = [kept_path(batch) for batch in range(-(-n_replicates // BATCH))]
+    missing = [batch for batch, path in enumerate(paths) if not path.exists()]
+    with ProcessPoolExecutor(processes) as pool:
+        for done, _ in enumerate(pool.map(make_batch, missing), start=len(paths) - len(missing) + 1):
+            sys.stderr.write(f"replicates: {done * BATCH} of {n_replicates}\n")
+    parts = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     return _joined(parts), len(parts) * BATCH
 
 
+def make_batch(batch: int) -> None:
+    """Make a batch of replicates and keep it; its numbers hang on no process and no other batch."""
+    problem = study_problem()
+    found = rank_replicates(
+        problem,
+        n_replicates=BATCH,
+        first=batch * BATCH,
+        seed=1,
+        quantities=ranked_quantities(problem),
+        threads=1,
+    )
+    part = {
+        "names": found.names,
+        "ranks": found.ranks.tolist(),
+        "n_draws": found.n_draws,
+        "n_redrawn": found.n_redrawn,
+        "climbs": found.climbs.tolist(),
+        "processor_seconds": time.process_time(),
+    }
+    path = kept_path(batch)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(part), encoding="utf-8")
+    unfinished.replace(path)
+
+
+@functools.cache
+def study_problem() -> Problem:
+    """The fit that is put to the test."""
+    return problem_of(load_model(), [load_study(STUDY)], observations())
+
+
+def ranked_quantities(problem: Problem) -> Quantities:
+    """What is ranked."""
+    who = patient_numbers(load_model())
+    return named_quantities(problem, RANKED, typical=who.uncertain, varying=who.varying)
+
+
+def kept_path(batch: int | None = None) -> Path:
+    """Where a batch is kept, by model, study, rows, sampler and its settings; a pattern for all of them without a number."""
+    asked = dataclasses.asdict(SMALL_FIT) | {"ranked": RANKED, "batch": BATCH}
+    designs = [study.design for study in study_problem().studies]
+    key = fingerprint_of(designs, load_model().hash, asked)
+    number = "*" if batch is None else f"{batch:03}"
+    return KEPT / f"{load_model().hash[:12]}_{key[:8]}_{number}.json"
+
+
 def kept_ranks() -> tuple[Ranks, int] | None:
-    """Ranks that were kept of this model, however many."""
-    paths = sorted(KEPT.glob(f"{load_model().hash[:12]}_*.json"))
+    """Ranks that were kept of this model and this sampler, however many."""
+    paths = sorted(KEPT.glob(kept_path().name))
     parts = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     return (_joined(parts), len(parts) * BATCH) if parts else None
 
@@ -117,6 +158,15 @@ def _joined(parts: list[dict[str, Any]]) -> Ranks:
         ranks=np.array([row for part in parts for row in part["ranks"]]),
         n_draws=parts[0]["n_draws"],
         n_redrawn=sum(part["n_redrawn"] for part in parts),
+        climbs=np.array([climb for part in parts for climb in part["climbs"]]),
+    )
+
+
+def prior_ranks() -> Ranks:
+    """Ranks of a thousand truths among the prior, weighted: whether studies are printed as the likelihood reads them."""
+    problem = study_problem()
+    return rank_among_prior(
+        problem, n_truths=1_000, n_prior=15_000, seed=1, quantities=ranked_quantities(problem)
     )
 
 
@@ -364,17 +414,18 @@ def main() -> None:
         "--kept", action="store_true", help="take the replicates that were kept, and make no new ones"
     )
     parser.add_argument("--only-ranks", action="store_true", help="make replicates and write nothing")
+    parser.add_argument("--processes", type=int, default=2, help="that make replicates")
     asked = parser.parse_args()
     (DOCS / "figures").mkdir(exist_ok=True)
     if asked.only_ranks:
-        ranks(asked.replicates)
+        ranks(asked.replicates, asked.processes)
         return
     parts: dict[str, tuple[str, dict[str, Any]]] = {
         "credibility_table": coverage_section(),
         "theophylline": theophylline_section(),
         "tests": test_section(),
     }
-    found = kept_ranks() if asked.kept else ranks(asked.replicates)
+    found = kept_ranks() if asked.kept else ranks(asked.replicates, asked.processes)
     if found is not None:
         parts["simulation_based_calibration"] = rank_section(*found)
     order = ("simulation_based_calibration", "tests", "theophylline", "credibility_table")

@@ -23,7 +23,7 @@ from vivocart.calibration.particles import (
     statistics_of,
 )
 from vivocart.calibration.posterior import Posterior, draws_group
-from vivocart.calibration.smc import SmcState
+from vivocart.calibration.smc import SAMPLER, SmcState
 from vivocart.ground.errors import InputError
 from vivocart.ground.provenance import Provenance
 from vivocart.patients.draws import PopulationDraws, spread_multipliers, typical_values
@@ -255,6 +255,7 @@ def fingerprint_of(designs: Sequence[StudyDesign], model_hash: str, settings: di
     told = {
         "model": model_hash,
         "settings": settings,
+        "sampler": SAMPLER,
         "studies": [
             {
                 "id": design.id,

@@ -3,20 +3,24 @@
 A population is drawn from the prior, a study of the published size is simulated in it and printed with the reading errors of
 the rows; the printed study is fitted, and the population's place among the posterior's particles is noted. Over replicates
 these ranks are uniform if likelihood, moves and weights are right. (Talts, Betancourt, Simpson, Vehtari and Gelman, 2018,
-arXiv:1804.06788.) The log likelihood is ranked too: it sees faults that single unknowns do not.
+arXiv:1804.06788.) The log likelihood is ranked too: it sees faults that single unknowns do not, and it is the first to show
+a fit that was stopped too early, since particles that still lag behind have too low a one.
+
+:func:`rank_replicates` asks the whole fit. :func:`rank_among_prior` asks only whether studies are printed as the likelihood
+reads them: it needs no moves, so that what it finds is no matter of how long they were let run.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
 import pandas as pd
 
-from vivocart.calibration.likelihood import printed_again
+from vivocart.calibration.likelihood import log_likelihood, printed_again
 from vivocart.calibration.particles import (
     FittedRow,
     Particles,
@@ -26,17 +30,18 @@ from vivocart.calibration.particles import (
     simulated,
     statistics_of,
 )
-from vivocart.calibration.smc import SmcSettings, run
+from vivocart.calibration.smc import Report, SmcSettings, SmcState, run
 from vivocart.ground.errors import SimulationError
 from vivocart.ground.streams import normals, uniforms
 
 Quantities = Callable[[Particles], Mapping[str, np.ndarray]]
 """What is ranked: from particles to named numbers, shape (n_particles,)."""
 
-SMALL_FIT = SmcSettings(n_particles=48, sweeps=3, last_sweeps=12, patient_groups=2)
-"""A fit of a replicate: few particles, since a hundred are made; with fewer rounds the log likelihood is still rising."""
+SMALL_FIT = SmcSettings(n_particles=200, sweeps=3, last_sweeps=10, patient_groups=3)
+"""A fit of a replicate. Fewer particles start too far from most posteriors: the log likelihood of 48 rises for 60 rounds."""
 
 _MAXIMUM_TRUTHS = 50
+_PRIOR_AT_ONCE = 3_000
 
 
 @final
@@ -45,13 +50,16 @@ class Ranks:
     """Ranks of truths among draws of their posteriors.
 
     ``ranks`` (n_replicates, n_quantities) from 0 to ``n_draws``; ``names`` of the quantities; ``n_draws`` of each posterior;
-    ``n_redrawn`` counts truths that could print no study (a failed patient) and were drawn anew.
+    ``n_redrawn`` counts truths that could print no study (a failed patient) and were drawn anew. ``climbs`` (n_replicates,)
+    tell by how much the particles' mean log likelihood rose in the second half of the last rounds: nothing, but for chance,
+    in fits that have converged.
     """
 
     names: tuple[str, ...]
     ranks: np.ndarray
     n_draws: int
     n_redrawn: int
+    climbs: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def uniformity(self, *, bins: int = 10) -> pd.DataFrame:
         """How far each quantity's ranks are from uniform.
@@ -109,7 +117,7 @@ def rank_replicates(
     quantities
         What is ranked, beside the log likelihood: :func:`named_quantities` makes it.
     settings
-        Of each small fit; 48 particles and few rounds if left out. Its seed is not used.
+        Of each small fit; :data:`SMALL_FIT` if left out. Its seed is not used.
     n_draws
         Draws among which the truth is ranked, evenly through the particles so that they are nearly independent.
     first
@@ -117,6 +125,7 @@ def rank_replicates(
     """
     small = settings or SMALL_FIT
     found: list[list[int]] = []
+    climbs: list[float] = []
     names: tuple[str, ...] = ()
     redrawn = 0
     for replicate in range(first, first + n_replicates):
@@ -125,8 +134,10 @@ def rank_replicates(
         )  # seeds of replicates never meet for seeds below a million replicates
         truth, printed, tries = _printed_study(problem, own, threads)
         redrawn += tries
-        end = run(printed, replace(small, seed=own), threads=threads)
+        course: list[float] = []
+        end = run(printed, replace(small, seed=own), threads=threads, on_step=_follow(course))
         particles = end.particles
+        climbs.append(course[-1] - course[len(course) // 2])
         chosen = np.unique(np.floor(np.linspace(0, len(particles), n_draws, endpoint=False)).astype(np.int64))
         draws = particles.take(chosen)
         true_likelihood = simulated(printed, truth, tuple(range(len(printed.studies))), threads)
@@ -143,8 +154,96 @@ def rank_replicates(
         if on_progress is not None:
             on_progress(replicate + 1 - first, n_replicates)
     return Ranks(
-        names=names, ranks=np.array(found), n_draws=min(n_draws, small.n_particles), n_redrawn=redrawn
+        names=names,
+        ranks=np.array(found),
+        n_draws=min(n_draws, small.n_particles),
+        n_redrawn=redrawn,
+        climbs=np.array(climbs),
     )
+
+
+def _follow(course: list[float]) -> Report:
+    """Keeps the particles' mean log likelihood at the start of the last rounds and after each of them."""
+
+    def step(state: SmcState) -> None:
+        if state.temperature >= 1.0:
+            course.append(float(state.particles.log_likelihood.mean()))
+
+    return step
+
+
+def rank_among_prior(
+    problem: Problem,
+    *,
+    n_truths: int,
+    n_prior: int,
+    seed: int,
+    quantities: Quantities | None = None,
+    threads: int | None = None,
+) -> Ranks:
+    """Rank truths among populations of the prior, each weighted by its likelihood: no sampler takes part.
+
+    Of populations drawn alike, one printed the study; given what it printed, each of them is the one with a chance in
+    proportion to its likelihood. So the share of weight below the truth is uniform, however few particles carry the weight,
+    if and only if studies are printed with the density that the likelihood evaluates. Rows are looked at one by one, each as
+    if it were the only one, and together.
+
+    Parameters
+    ----------
+    n_truths, n_prior
+        Truths, and populations of the prior among which each stands. The truths are the first of them.
+    quantities
+        What is ranked besides the log likelihood of each row and of all; nothing if left out.
+
+    Returns
+    -------
+    Ranks
+        Out of 999. A truth that could print no study is left out and counted in ``n_redrawn``.
+    """
+    parts = [
+        first_particles(problem, min(_PRIOR_AT_ONCE, n_prior - start), seed * 1_000_003 + start, threads)
+        for start in range(0, n_prior, _PRIOR_AT_ONCE)
+    ]
+    rows = [(place, row) for place, study in enumerate(problem.studies) for row in study.fitted]
+    statistics = [
+        np.concatenate([statistics_of(row, part.cohorts[place].values[:, 0]) for part in parts])
+        for place, row in rows
+    ]
+    named = [dict(quantities(part)) if quantities else {} for part in parts]
+    values = {name: np.concatenate([part[name] for part in named]) for name in named[0]}
+    names = (*values, *(row.observation.id for _, row in rows), "log likelihood")
+    ranks: list[list[int]] = []
+    for truth in range(n_truths):
+        if any(np.isnan(found[truth]).any() for found in statistics):
+            continue
+        own = seed * 1_000_003 + truth
+        single = [
+            _row_log_likelihood(_printed_row(row, found[truth], own), found)
+            for (_, row), found in zip(rows, statistics, strict=True)
+        ]
+        together = np.sum(single, axis=0)
+        pairs = [(array, together) for array in values.values()]
+        pairs += [(array, array) for array in (*single, together)]
+        ties = uniforms(own, "calibration/ranks/ties", 0, len(names))[:, 0]
+        ranks.append(
+            [
+                _weighted_rank(*pair, truth=truth, uniform=float(u))
+                for pair, u in zip(pairs, ties, strict=True)
+            ]
+        )
+    return Ranks(names=names, ranks=np.array(ranks), n_draws=999, n_redrawn=n_truths - len(ranks))
+
+
+def _row_log_likelihood(row: FittedRow, statistics: np.ndarray) -> np.ndarray:
+    parts = [log_likelihood(reading, statistics[:, k]) for k, reading in enumerate(row.readings)]
+    return np.sum(parts, axis=0)
+
+
+def _weighted_rank(values: np.ndarray, log_weights: np.ndarray, *, truth: int, uniform: float) -> int:
+    """The share of weight below the truth, and a random part of that at it, in thousandths."""
+    weights = np.exp(log_weights - log_weights.max())
+    below, same = weights[values < values[truth]].sum(), weights[values == values[truth]].sum()
+    return min(int(1000.0 * (below + uniform * same) / weights.sum()), 999)
 
 
 def named_quantities(
@@ -202,18 +301,16 @@ def _printed(study: StudyProblem, values: np.ndarray, seed: int) -> StudyProblem
         statistics = statistics_of(row, values[None])[0]
         if np.isnan(statistics).any():
             return None
-        stream = f"calibration/ranks/{row.observation.id}"
-        normal = normals(seed, f"{stream}/error", 0, len(statistics))[:, 0]
-        uniform = uniforms(seed, f"{stream}/misread", 0, len(statistics))[:, 0]
-        rows.append(
-            replace(
-                row,
-                readings=tuple(
-                    printed_again(reading, float(statistic), float(error), float(misread))
-                    for reading, statistic, error, misread in zip(
-                        row.readings, statistics, normal, uniform, strict=True
-                    )
-                ),
-            )
-        )
+        rows.append(_printed_row(row, statistics, seed))
     return replace(study, fitted=tuple(rows))
+
+
+def _printed_row(row: FittedRow, statistics: np.ndarray, seed: int) -> FittedRow:
+    stream = f"calibration/ranks/{row.observation.id}"
+    normal = normals(seed, f"{stream}/error", 0, len(statistics))[:, 0]
+    uniform = uniforms(seed, f"{stream}/misread", 0, len(statistics))[:, 0]
+    readings = tuple(
+        printed_again(reading, float(statistic), float(error), float(misread))
+        for reading, statistic, error, misread in zip(row.readings, statistics, normal, uniform, strict=True)
+    )
+    return replace(row, readings=readings)

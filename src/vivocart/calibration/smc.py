@@ -30,6 +30,9 @@ from vivocart.calibration.particles import Particles, Problem, first_particles
 from vivocart.ground.errors import SimulationError
 from vivocart.ground.streams import uniforms
 
+SAMPLER = 2
+"""Number of the sampler: raised with every change of moves or temperatures, so that unlike runs are never put together."""
+
 _ESS_SHARE = 0.5  # of the particles that a step of the temperature keeps effective
 _NEARLY = 0.85  # of the wanted number at a temperature of 1: a last small step would cost a round of moves and gain nothing
 _WANTED_ACCEPTANCE = 0.3
