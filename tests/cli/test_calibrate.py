@@ -47,6 +47,20 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path: Path, monkeypat
     assert capsys.readouterr().out == ""
 
 
+def test_all_fits_hn2301_and_every_family_into_one_folder(tmp_path: Path, monkeypatch, capsys):
+    from vivocart.calibration import fits
+
+    shipped = fits.shipped_fits()
+    one = shipped.model_copy(update={"families": {"patisiran": shipped.families["patisiran"]}})
+    monkeypatch.setattr(fits, "shipped_fits", lambda: one)
+    assert run(["calibrate", "all", *SMALL, "--out", str(tmp_path), "--quiet"]) == 0
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["hn2301.nc", "patisiran.nc"]
+    base, own = (Posterior.read(tmp_path / f"{name}.nc") for name in ("hn2301", "patisiran"))
+    assert own.provenance.asked["base"] == base.command
+    assert own.command == "vivocart calibrate patisiran --particles 20 --sweeps 1 --seed 3"
+    assert set(own.draws.typical) == {"lnp_loss", "lnp_exit", "lnp_return"}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -55,6 +69,9 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(tmp_path: Path, monkeypat
         (["calibrate", "hn2301", "--data", "mine.csv"], "leave one of them out"),
         (["calibrate", "hn2301", "--resume", "--out", "{tmp}/none.nc"], "start without --resume"),
         (["calibrate", "hn2301", "--particles", "3"], "20"),
+        (["calibrate", "rituximab", "--mechanisms"], "name studies instead"),
+        (["calibrate", "patisiran", "--cohorts", "2"], "--cohorts"),
+        (["calibrate", "all", "--json"], "name one of them"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(words, said, tmp_path, capsys):

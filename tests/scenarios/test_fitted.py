@@ -54,7 +54,7 @@ def test_a_posterior_of_another_model_is_not_used_and_that_is_said(posterior, mo
 
 
 def test_a_study_without_a_posterior_is_hand_set():
-    assert fitted_population(load_study("lunar"), MODEL, interval_days=None) == (None, "")
+    assert fitted_population(load_study("hn2301_taper"), MODEL, interval_days=None) == (None, "")
     table = with_fitted(run_trial_assumptions(), None)
     assert "fitted" not in set(table["kind"])
 

@@ -118,21 +118,31 @@ def calibrate(
             "nothing to fit", where="calibrate", mend="name a study, such as hn2301, or give --data"
         )
     if studies == (EVERY,):
-        _calibrate_every(own, out=out, threads=threads, as_json=as_json, quiet=quiet)
+        _calibrate_every(own, out=out, seed=seed, threads=threads, as_json=as_json, quiet=quiet)
     else:
         _calibrate_studies(studies, own, out=out, seed=seed, threads=threads, as_json=as_json, quiet=quiet)
 
 
 def _calibrate_every(
-    options: dict[str, Any], *, out: Path | None, threads: int | None, as_json: bool, quiet: bool
+    options: dict[str, Any],
+    *,
+    out: Path | None,
+    seed: int,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
-    """HN2301 and then each family with it, into one folder, with the settings of ``fits.yaml``."""
+    """HN2301 and then each family with it, into one folder; particles and rounds of ``fits.yaml`` unless given."""
     from vivocart.calibration.fits import BASE, families
     from vivocart.calibration.posterior import Posterior
+    from vivocart.ground.errors import InputError
 
+    if as_json:
+        raise InputError("several fits", where="--json", mend="name one of them")
+    _refuse_for_family(options)
     folder = out or Path("results") / "posteriors"
     path = folder / f"{BASE}.nc"
-    usual: dict[str, Any] = {"seed": 1, "threads": threads, "as_json": as_json, "quiet": quiet}
+    usual: dict[str, Any] = {"seed": seed, "threads": threads, "as_json": False, "quiet": quiet}
     _calibrate_studies((BASE,), options, out=path, **usual)
     base = Posterior.read(path)
     for name in families():
