@@ -47,7 +47,8 @@ RELATIVE_TOLERANCE = 1e-3
 """Relative tolerance of the solver for the patients of a trial, the same for any number of them.
 
 Endpoints read with it and at :func:`trial_output_times` differ from those read at 1e-9 every quarter of an hour no more than
-those read at 1e-6 and the times of a single simulation do; what reading at output times costs is larger than either
+those read at 1e-6 and the times of a single simulation do; what reading at output times costs is larger than either. So are
+they with steps in single precision, whose rounding is a hundredth of this tolerance
 (``tests/scenarios/test_accuracy.py`` holds the bounds).
 """
 
@@ -125,6 +126,7 @@ class Setting:
             rescue=self.rescue,
             taper=self.taper,
             relative_tolerance=RELATIVE_TOLERANCE,
+            precision="single",
             threads=self.threads if threads is None else threads,
             room=room,
             on_message=self.on_message,
