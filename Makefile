@@ -52,6 +52,7 @@ docs: $(VENV)/.run  ## write the reference pages and the README's numbers from t
 	@$(BIN)/python docs/make_reference.py
 	@$(BIN)/python docs/make_results.py
 	@$(BIN)/python docs/make_own_data.py
+	@$(BIN)/python docs/make_comparators.py
 
 screenshots: $(VENV)/.test  ## pictures of every page of the explorer, by a Chromium that is there
 	@$(BIN)/python docs/make_screenshots.py
