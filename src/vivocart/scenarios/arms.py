@@ -52,6 +52,9 @@ they with steps in single precision, whose rounding is a hundredth of this toler
 (``tests/scenarios/test_accuracy.py`` holds the bounds).
 """
 
+ABSOLUTE_TOLERANCE = 1e-8
+"""Absolute tolerance likewise, in 10*9 cells and mg: a hundred-thousandth of the largest size of the smallest state."""
+
 _DRAWN_AT_ONCE = (
     4 * CHUNK
 )  # patients: the few who wait for a candidate that is accepted cost a call however many they are
@@ -126,6 +129,7 @@ class Setting:
             rescue=self.rescue,
             taper=self.taper,
             relative_tolerance=RELATIVE_TOLERANCE,
+            absolute_tolerance=ABSOLUTE_TOLERANCE,
             precision="single",
             threads=self.threads if threads is None else threads,
             room=room,
@@ -271,7 +275,10 @@ def run_arms(
     with endpoint_file(path, [arm.label for arm in arms]) as append:
         for part, read_by_arm in zip(parts, in_order(work, parts, n_threads), strict=True):
             entries = read_by_arm[0][0].columns.entries
-            append([_endpoints(part, found) for found in read_by_arm])
+            first = part.start
+            for few in zip(*read_by_arm, strict=True):  # the same patients of every arm
+                append([_endpoints(first, read.columns) for read in few])
+                first += len(few[0].columns.complete)
             for place, found in enumerate(read_by_arm):
                 failures[place] += [read.failures for read in found if len(read.failures)]
                 seen[place] += [read.seen for read in found if read.seen is not None]
@@ -355,11 +362,11 @@ def _count(counts: _Counts, readings: Readings, visits_days: Sequence[float]) ->
             counts.scores[visit] += np.bincount(score, minlength=counts.scores.shape[1])
 
 
-def _endpoints(part: range, found: Sequence[_Read]) -> ArmEndpoints:
+def _endpoints(first: int, columns: EndpointColumns) -> ArmEndpoints:
     return ArmEndpoints(
-        patients=np.arange(part.start, part.stop),
-        ids=tuple(entry.id for entry in found[0].columns.entries),
-        values=np.concatenate([read.columns.values for read in found], axis=1),
+        patients=np.arange(first, first + len(columns.complete)),
+        ids=tuple(entry.id for entry in columns.entries),
+        values=columns.values,
     )
 
 

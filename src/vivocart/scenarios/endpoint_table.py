@@ -151,31 +151,32 @@ def endpoint_file(path: Path, labels: Sequence[str]) -> Generator[Append]:
     import pyarrow.parquet as pq  # late: half a second
 
     opened: list[pq.ParquetWriter] = []
-    waiting: list[list[ArmEndpoints]] = [[] for _ in labels]
+    groups: list[ArmEndpoints] = []  # one an arm, filled up to `held` patients
+    held = 0
 
-    def write(least: int) -> None:
-        """Write groups as long as at least so many patients wait."""
-        arms = [_joined(parts) for parts in waiting]
-        first, n_waiting = 0, len(arms[0].patients)
-        while n_waiting - first >= least:
-            last = min(first + ROWS_AT_ONCE, n_waiting)
-            for label, arm in zip(labels, arms, strict=True):
-                group = _arrow(label, _cut(arm, first, last))
-                if not opened:
-                    opened.append(pq.ParquetWriter(path, group.schema, use_dictionary=["arm"]))  # pyright: ignore[reportArgumentType]
-                opened[0].write_table(group)
-            first = last
-        waiting[:] = [[_cut(arm, first, n_waiting)] for arm in arms]
+    def write() -> None:
+        for label, group in zip(labels, groups, strict=True):
+            table = _arrow(label, group, held)
+            if not opened:
+                opened.append(pq.ParquetWriter(path, table.schema, use_dictionary=["arm"]))  # pyright: ignore[reportArgumentType]
+            opened[0].write_table(table)
 
     def append(parts: Sequence[ArmEndpoints]) -> None:
-        for held, part in zip(waiting, parts, strict=True):
-            held.append(part)
-        if sum(len(part.patients) for part in waiting[0]) >= ROWS_AT_ONCE:
-            write(ROWS_AT_ONCE)
+        nonlocal held
+        if not groups:
+            groups.extend(_room(part) for part in parts)
+        first, last = 0, len(parts[0].patients)
+        while first < last:
+            taken = _fill(groups, held, parts, first)
+            first, held = first + taken, held + taken
+            if held == ROWS_AT_ONCE:
+                write()
+                held = 0
 
     try:
         yield append
-        write(1)
+        if held:
+            write()
     finally:
         for writer in opened:
             writer.close()
@@ -246,23 +247,27 @@ def write_endpoint_file(path: Path, tables: Mapping[str, EndpointTable]) -> None
         append(parts)
 
 
-def _joined(parts: Sequence[ArmEndpoints]) -> ArmEndpoints:
+def _room(like: ArmEndpoints) -> ArmEndpoints:
+    """Room for a group of patients with the same endpoints."""
     return ArmEndpoints(
-        patients=np.concatenate([part.patients for part in parts]),
-        ids=parts[0].ids,
-        values=np.concatenate([part.values for part in parts], axis=1),
+        patients=np.empty(ROWS_AT_ONCE, like.patients.dtype),
+        ids=like.ids,
+        values=np.empty((len(like.ids), ROWS_AT_ONCE)),
     )
 
 
-def _cut(arm: ArmEndpoints, first: int, last: int) -> ArmEndpoints:
-    return ArmEndpoints(
-        patients=arm.patients[first:last], ids=arm.ids, values=arm.values[:, first:last].copy()
-    )
+def _fill(groups: Sequence[ArmEndpoints], held: int, parts: Sequence[ArmEndpoints], first: int) -> int:
+    """Copy patients of parts from ``first`` on behind those that groups hold; how many there was room for."""
+    taken = min(ROWS_AT_ONCE - held, len(parts[0].patients) - first)
+    for group, part in zip(groups, parts, strict=True):
+        group.patients[held : held + taken] = part.patients[first : first + taken]
+        group.values[:, held : held + taken] = part.values[:, first : first + taken]
+    return taken
 
 
-def _arrow(label: str, arm: ArmEndpoints) -> pa.Table:
+def _arrow(label: str, arm: ArmEndpoints, n_patients: int) -> pa.Table:
     import pyarrow as pa
 
-    columns = {"arm": pa.repeat(label, len(arm.patients)), "patient": pa.array(arm.patients)}
-    columns |= {id: pa.array(row) for id, row in zip(arm.ids, arm.values, strict=True)}
+    columns = {"arm": pa.repeat(label, n_patients), "patient": pa.array(arm.patients[:n_patients])}
+    columns |= {id: pa.array(row[:n_patients]) for id, row in zip(arm.ids, arm.values, strict=True)}
     return pa.table(columns)
