@@ -51,6 +51,16 @@ def test_single_precision_is_as_accurate_as_asked_and_the_same_bits(
         simulate(model, LETTER, patients, precision="single")
 
 
+def test_an_absolute_tolerance_is_kept_and_noted(model: Model, patients: VirtualPopulation):
+    usual = simulate(model, LETTER, patients, days=30)
+    looser = simulate(model, LETTER, patients, days=30, absolute_tolerance=1e-7)
+    assert looser.provenance.asked["absolute_tolerance"] == 1e-7
+    assert np.abs(looser.data["il6"] / usual.data["il6"] - 1).max() < 1e-4
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="absolute tolerance"):
+            simulate(model, LETTER, patients, absolute_tolerance=wrong)
+
+
 def test_output_times_change_no_value(model: Model, patients: VirtualPopulation):
     few = simulate(model, LETTER, patients, days=30, times_days=[7.0, 30.0])
     many = simulate(model, LETTER, patients, days=30, times_days=np.linspace(0, 30, 481))

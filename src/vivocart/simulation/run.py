@@ -40,6 +40,7 @@ RELATIVE_TOLERANCE = 1e-6
 ABSOLUTE_TOLERANCE = (
     1e-11  # amounts in 10*9 cells and mg: what decays is still right to five digits at a ten-thousandth
 )
+_SMALLEST_ABSOLUTE = 1e-30
 _TIGHTEST, _LOOSEST = 1e-12, 1e-2  # relative tolerances that mean something in double precision
 _MAXIMUM_DAYS = 3_650.0
 _WEIGHT = "body_weight"  # the model's parameter that doses by weight read
@@ -56,6 +57,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
     rescue: Sequence[Rescue] = (),
     taper: Taper | None = None,
     relative_tolerance: float = RELATIVE_TOLERANCE,
+    absolute_tolerance: float = ABSOLUTE_TOLERANCE,
     precision: Precision = "double",
     threads: int | None = None,
     strict: bool = False,
@@ -81,6 +83,9 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         Rule by which the daily dose of prednisone is reviewed; without one it stays as it is.
     relative_tolerance
         Error allowed in each step of the solver, relative to the size of the states: 1e-12 to 1e-2.
+    absolute_tolerance
+        Error allowed besides, in the unit of a state (10*9 cells, mg) for states of size up to one, in proportion to their
+        largest size beyond: 1e-30 or more.
     precision
         ``"single"`` takes steps in numbers of 32 bits: about one and a half times as fast, for relative tolerances from
         1e-5 on. A patient whose steps fail in it is simulated again in double.
@@ -103,7 +108,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         If ``strict`` and a patient failed.
     """
     times = _times(regimen, days, times_days)
-    _check_tolerance(relative_tolerance, precision)
+    _check_tolerances(relative_tolerance, absolute_tolerance, precision)
     names = tuple(observables) if observables is not None else tuple(model.observables)
     given = _Given(
         dosed=dosed_states(model, regimen),
@@ -123,13 +128,15 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         times,
         doses=doses,
         rtol=relative_tolerance,
-        atol=ABSOLUTE_TOLERANCE,
+        atol=absolute_tolerance,
         threads=threads,
         values=room.take("values", (len(patients), len(times), len(names))) if room else None,
         on_progress=on_progress,
     )
     failures = _failures(solution, patients)
     accuracy: dict[str, object] = {"relative_tolerance": relative_tolerance}
+    if absolute_tolerance != ABSOLUTE_TOLERANCE:
+        accuracy["absolute_tolerance"] = absolute_tolerance
     if compiled.precision != "double":
         accuracy["precision"] = compiled.precision
     if strict and len(failures):
@@ -166,7 +173,7 @@ def _times(regimen: Regimen, days: float, asked: Sequence[float] | np.ndarray | 
     return np.asarray(asked, dtype=np.float64)
 
 
-def _check_tolerance(relative: float, precision: Precision) -> None:
+def _check_tolerances(relative: float, absolute: float, precision: Precision) -> None:
     if precision not in get_args(Precision):
         raise InputError(f"precision '{precision}'", where="precision", mend="give double or single")
     tightest = SINGLE_FROM if precision == "single" else _TIGHTEST
@@ -175,6 +182,12 @@ def _check_tolerance(relative: float, precision: Precision) -> None:
             f"relative tolerance {relative:g}" + (" in single precision" if precision == "single" else ""),
             where="relative_tolerance",
             mend=f"give {tightest:g} to {_LOOSEST:g}; {RELATIVE_TOLERANCE:g} if left out",
+        )
+    if not _SMALLEST_ABSOLUTE <= absolute < np.inf:
+        raise InputError(
+            f"absolute tolerance {absolute:g}",
+            where="absolute_tolerance",
+            mend=f"give {_SMALLEST_ABSOLUTE:g} or more; {ABSOLUTE_TOLERANCE:g} if left out",
         )
 
 
