@@ -169,6 +169,7 @@ def test_a_trial_of_a_comparator_is_simulated_with_both_fits(shipped, base, pati
     own, _ = fitted_population(load_study("hn2301"), MODEL, interval_days=3.0)
     assert own is not None and own.command == base.command
     assert own.draws is base.draws, "a comparator moves nothing of HN2301"
+    assert (own.sources, fitted.sources) == ("this study", "HN2301 and of patisiran")
 
 
 def test_rows_are_fitted_or_held_out_as_their_family_was(shipped, monkeypatch):

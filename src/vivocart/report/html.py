@@ -31,7 +31,7 @@ DISCLAIMER = "For research, not for treatment decisions."
 _KIND_WORDS = {
     "measured": "read off an experiment or a trial",
     "estimated": "derived from published data, by their authors or by us",
-    "fitted": "informed by the published observations of this study, within an assumed prior",
+    "fitted": "informed by published observations that were fitted, within an assumed prior",
     "assumed": "set by hand where nothing was found",
     "scenario": "chosen by the user",
 }

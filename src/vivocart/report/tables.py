@@ -175,9 +175,9 @@ def fit_rows(result: TrialResult) -> dict[str, Any] | None:
     ]
     left = fitted.n_unknowns - len(rows)
     sentence = (
-        f"{fitted.n_fitted} published observations of this study were fitted, by: {fitted.command}. Of {fitted.n_unknowns} "
-        f"unknowns they inform {len(rows)}; the other {left} keep what was set by hand or taken from other sources, and "
-        "widen the wide interval. Rows that were fitted agree because they were fitted: that is no test."
+        f"{fitted.n_fitted} published observations of {fitted.sources} were fitted, by: {fitted.command}. Of "
+        f"{fitted.n_unknowns} unknowns they inform {len(rows)}; the other {left} keep what was set by hand or taken from "
+        "other sources, and widen the wide interval. Rows that were fitted agree because they were fitted: that is no test."
     )
     return {
         "sentence": sentence,

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 import pandas as pd
 
-from vivocart.calibration.fits import BASE, families_of
+from vivocart.calibration.fits import BASE, families, families_of
 from vivocart.calibration.insight import contraction, scenario_shares
 from vivocart.calibration.posterior import Posterior
 from vivocart.model.load import Model
@@ -47,6 +47,8 @@ class FittedPopulation:
         Unknowns in all, informed or not.
     n_fitted
         Published observations that were fitted.
+    sources
+        Of what: ``this study``, or the base fit and comparators by name.
     """
 
     center: PopulationDraws
@@ -57,6 +59,7 @@ class FittedPopulation:
     n_fitted: int
     command: str
     parameter_set: str
+    sources: str = "this study"
 
     @property
     def parameter_ids(self) -> frozenset[str]:
@@ -130,6 +133,9 @@ def _population(
         n_fitted=sum(len(posterior.fitted_ids) for posterior in every),
         command=command,
         parameter_set=f"{named} ({command})",
+        sources=" and of ".join(("HN2301", *(families()[name].label.lower() for name in parts)))
+        if parts
+        else "this study",
     )
 
 
