@@ -68,6 +68,12 @@ def _trail(page: Page) -> None:
     page.locator("#trail .parameter").first.wait_for()
 
 
+def _own_study(page: Page) -> None:
+    page.locator("#file").set_input_files(IMAGES.parent / "examples" / "observations" / "my_study.csv")
+    page.get_by_role("button", name="Set beside what is predicted").click()
+    page.get_by_role("button", name="Download CSV").wait_for(timeout=180_000)
+
+
 CURVES = "#chart-cytokines .scatterlayer .trace"
 SHOTS = (
     Shot("explorer", "/", DESKTOP, CURVES),
@@ -88,6 +94,7 @@ SHOTS = (
     Shot("record-phone", "/evidence/records/mueller2024", PHONE, "article.record"),
     Shot("credibility", "/credibility", DESKTOP, ".summary-cards"),
     Shot("credibility-phone", "/credibility", PHONE, ".summary-cards"),
+    Shot("uploads", "/uploads", DESKTOP, "#uploads .quiet", act=_own_study),
 )
 
 

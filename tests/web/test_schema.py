@@ -40,6 +40,8 @@ _NAMES = (
     "GET /api/v1/jobs/{job_id}/result",
     "GET /api/v1/jobs/{job_id}/events",
     "POST /api/v1/uploads/patients",
+    "POST /api/v1/uploads/observations",
+    "POST /api/v1/uploads/individuals",
     "POST /api/v1/uploads/model",
     "GET /api/v1/uploads",
     "DELETE /api/v1/uploads/{upload_id}",

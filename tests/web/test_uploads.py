@@ -57,6 +57,65 @@ def test_a_faulty_table_is_refused_with_its_place_and_not_kept(
     assert not list((work_folder / "uploads").glob("*.csv"))
 
 
+STUDY = (
+    "study_id,arm,n,measure,unit,statistic,value,regimen\n"
+    "mine,low,6,car_percent_peak,%,median,35,HN2301 4 mg x 3 every 3 d\n"
+    "mine,low,6,car_percent_peek,%,median,35,\n"
+)
+SUBJECTS = (
+    "ID,TIME,AMT,DV,EVID,CENS,WT\n"
+    "1,0,4,.,1,0,70\n1,1,.,12.5,0,0,70\n1,2,.,0.5,0,1,70\n"
+    "2,0,4,.,1,0,81\n2,1,.,9,0,0,81\n"
+)
+
+
+def test_a_study_is_read_row_by_row_and_judged(client: httpx.Client, wait):
+    found = send(client, "observations", STUDY)
+    assert found.status_code == 201, found.text
+    said = found.json()
+    assert (said["n_rows"], said["n_predicted"], said["studies"]) == (2, 1, ["mine"])
+    assert said["rows"][0]["fault"] == "" and said["rows"][0]["written"]["value"] == "35"
+    assert said["rows"][1]["line"] == 3 and "car_percent_peak" in said["rows"][1]["fault"]
+    job = client.post("/api/v1/jobs", json={"kind": "credibility", "observations": said["id"]}).json()
+    ended = wait(
+        lambda: (now := client.get(f"/api/v1/jobs/{job['id']}").json())["state"] in ("done", "failed") and now
+    )
+    assert ended["state"] == "done", ended
+    result = client.get(f"/api/v1/jobs/{job['id']}/result").json()
+    assert {row["study"] for row in result["table"]} == {"mine"}
+    assert [row["is_inside"] is None for row in result["table"]] == [False, True]
+    assert "--only-own" in result["command"]
+    client.delete(f"/api/v1/uploads/{said['id']}")
+    gone = client.post("/api/v1/jobs", json={"kind": "credibility", "observations": said["id"]})
+    assert gone.status_code == 404
+
+
+def test_individual_data_are_counted(client: httpx.Client):
+    said = send(client, "individuals", SUBJECTS).json()
+    assert (said["n_patients"], said["n_doses"], said["n_measurements"]) == (2, 2, 3)
+    assert (said["n_beyond_limits"], said["covariates"], said["varying"]) == (1, ["WT"], {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("observations", "study_id,n\na,3\n", "missing: arm"),
+        ("observations", "\x00", "header"),
+        ("observations", STUDY + "a\n" * LIMITS.upload_observations, "at most"),
+        ("individuals", "ID,TIME,DV\n1,zero,3\n", "row 2"),
+        ("individuals", "ID,TIME\n1,0\n", "DV"),
+        ("individuals", "ID,TIME,DV,AMT,SS,II\n1,0,.,4,1,3\n1,1,2,.,.,.\n", "SS"),
+    ],
+)
+def test_a_faulty_table_of_any_kind_names_its_place(
+    client: httpx.Client, work_folder: Path, kind: str, text: str, words: str
+):
+    before = set((work_folder / "uploads").glob("*"))
+    found = send(client, kind, text)
+    assert found.status_code == 422 and words in found.text, found.text
+    assert set((work_folder / "uploads").glob("*")) == before
+
+
 def test_a_model_is_described(client: httpx.Client):
     found = send(client, "model", MODEL)
     assert found.status_code == 201

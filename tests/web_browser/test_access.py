@@ -36,7 +36,13 @@ def findings(page: Any) -> list[str]:
 
 @pytest.mark.parametrize(
     "path",
-    ["/evidence?q=lupus", "/evidence?in=parameters&q=c3", "/evidence/records/wang2025", "/credibility"],
+    [
+        "/evidence?q=lupus",
+        "/evidence?in=parameters&q=c3",
+        "/evidence/records/wang2025",
+        "/credibility",
+        "/uploads",
+    ],
 )
 def test_no_serious_finding(open_page: Open, path: str):
     page = open_page(path)

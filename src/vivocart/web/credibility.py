@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from vivocart.calibration.observations import observations
@@ -23,8 +24,15 @@ _NOTE = (
 )
 
 
-def credibility_data(study: str, *, on_progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+def credibility_data(
+    study: str, *, own: Path | None = None, on_progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
     """The table of one study, or of all where ``study`` is ``all``, as plain data.
+
+    Parameters
+    ----------
+    own
+        A table of the user's own observations, which is then judged alone.
 
     Raises
     ------
@@ -32,7 +40,15 @@ def credibility_data(study: str, *, on_progress: Callable[[int, int], None] | No
         If no observation is of that study.
     """
     chosen = () if study.lower() == "all" else (study,)
-    found = validate_studies(studies=chosen, n_cohorts=COHORTS, seed=_SEED, on_progress=on_progress)
+    found = validate_studies(
+        studies=chosen,
+        own=own,
+        only_own=own is not None,
+        n_cohorts=COHORTS,
+        seed=_SEED,
+        on_progress=on_progress,
+    )
+    shared = f"--cohorts {COHORTS} --seed {_SEED}"
     return {
         "study": study,
         "table": [_row(row, found) for row in found.rows],
@@ -49,7 +65,7 @@ def credibility_data(study: str, *, on_progress: Callable[[int, int], None] | No
         "notes": list(found.notes),
         "model_hash": found.provenance.model_hash,
         "provenance": found.provenance.as_dict(),
-        "command": f"vivocart validate --cohorts {COHORTS} --seed {_SEED}",
+        "command": f"vivocart validate {'' if own is None else '--observations FILE --only-own '}{shared}",
         "disclaimer": DISCLAIMER,
     }
 

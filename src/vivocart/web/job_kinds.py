@@ -60,7 +60,7 @@ def do_job(job: Job, folder: Path, tell: Teller) -> dict[str, Any]:
     if isinstance(request, HeatMapJob):
         return _heat_map(request, uploads, folder, tell)
     if isinstance(request, CredibilityJob):
-        return _credibility(request, tell)
+        return _credibility(request, uploads, tell)
     return _calibration(request, folder, tell)
 
 
@@ -110,10 +110,11 @@ def _heat_map(request: HeatMapJob, uploads: Uploads, folder: Path, tell: Teller)
     return heat_map_data(result)
 
 
-def _credibility(request: CredibilityJob, tell: Teller) -> dict[str, Any]:
+def _credibility(request: CredibilityJob, uploads: Uploads, tell: Teller) -> dict[str, Any]:
     from vivocart.web.credibility import credibility_data
 
-    return credibility_data(request.study, on_progress=_of(tell, "virtual patients"))
+    own = None if request.observations is None else uploads.observations_path(request.observations)
+    return credibility_data(request.study, own=own, on_progress=_of(tell, "virtual patients"))
 
 
 def _calibration(request: CalibrationJob, folder: Path, tell: Teller) -> dict[str, Any]:

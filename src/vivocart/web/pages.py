@@ -55,6 +55,7 @@ PAGES = (
     Page(
         id="credibility", path="/credibility", title="Credibility", about="How far the model can be believed"
     ),
+    Page(id="uploads", path="/uploads", title="Your data", about="Your own patients, studies and models"),
 )
 
 

@@ -153,6 +153,10 @@ class CredibilityJob(Body):
 
     kind: Literal["credibility"]
     study: Name = "all"
+    observations: UploadId | None = Field(
+        default=None,
+        description="Id of an uploaded table of observations, judged instead of the shipped studies.",
+    )
     label: Label = ""
 
 

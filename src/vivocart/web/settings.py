@@ -21,6 +21,8 @@ class Limits:
     body_bytes: int = 256 * 1024
     upload_bytes: int = 4 * 1024 * 1024
     uploads: int = 200
+    upload_observations: int = 500
+    upload_rows: int = 50_000  # of individual data
     arms: int = 4
     explore_patients: int = 10_000
     explore_patient_arms: int = 20_000  # patients times arms of one answer; more is a job

@@ -1,4 +1,4 @@
-"""What a user uploads: tables of patients and models, kept in the work folder and read by the engine's own readers.
+"""What a user uploads: tables and models, kept in the work folder and read by the very readers of the command line.
 
 Nothing of it is executed. A model is read in a process of its own with a time limit, because its libraries are not ours.
 """
@@ -10,21 +10,26 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.errors import InputError, UnknownNameError, VivocartError
 from vivocart.web.errors import RefusedError
 from vivocart.web.job_files import write_whole
 from vivocart.web.settings import LIMITS
 
 if TYPE_CHECKING:
+    from vivocart.calibration.own_observations import OwnRow, OwnTable
+    from vivocart.formats.individual_data import IndividualData
     from vivocart.patients.population import VirtualPopulation
 
-_NAME = re.compile(r"([0-9a-f]{16})\.(patients|model)\.json")
+_Found = TypeVar("_Found")
+
+_NAME = re.compile(r"([0-9a-f]{16})\.(patients|observations|individuals|model)\.json")
 _SECONDS = 20
 _UNREAD = {"message": "it could not be read", "mend": "check that it is SBML or Antimony", "where": ""}
-_KINDS = {"patients": "csv", "model": "txt"}
+_KINDS = {"patients": "csv", "observations": "csv", "individuals": "csv", "model": "txt"}
 
 
 @final
@@ -53,16 +58,7 @@ class Uploads:
         InputError
             Naming row, column, value and mend.
         """
-        new = self._kept("patients", text)
-        path = self._path(new, "patients")
-        try:
-            patients = self._read_patients(path)
-        except InputError as error:
-            path.unlink(missing_ok=True)
-            where = error.where.replace(path.name, "table")
-            raise InputError(
-                error.problem.replace(path.name, "table"), where=where, mend=error.mend
-            ) from None
+        new, patients = self._read("patients", text, self._read_patients)
         header = text.decode("utf-8-sig").splitlines()[0]
         self._patients[new] = patients
         return self._said(
@@ -74,6 +70,65 @@ class Uploads:
                 "summary": str(patients),
             },
         )
+
+    def add_observations(self, text: bytes) -> dict[str, Any]:
+        """Keep a table of published observations, and say of each row how it was read or why it cannot be predicted.
+
+        Raises
+        ------
+        InputError
+            If the table as a whole cannot be read.
+        """
+        new, table = self._read("observations", text, _read_observations)
+        return self._said(
+            new,
+            "observations",
+            {
+                "n_rows": len(table.rows),
+                "n_predicted": sum(row.observation is not None for row in table.rows),
+                "studies": list(dict.fromkeys(row.study_id for row in table.rows)),
+                "rows": [_row_said(row) for row in table.rows],
+                "notes": list(table.notes),
+            },
+        )
+
+    def add_individuals(self, text: bytes) -> dict[str, Any]:
+        """Keep data of individual patients in the table that NONMEM reads, and say what is in it.
+
+        Raises
+        ------
+        InputError
+            Naming row, column, value and mend.
+        """
+        new, data = self._read("individuals", text, _read_individuals)
+        measured, beyond = data.observations, data.observations.censored != 0
+        return self._said(
+            new,
+            "individuals",
+            {
+                "n_patients": len(data.subjects),
+                "n_doses": len(data.doses.at),
+                "n_measurements": len(measured.time),
+                "n_beyond_limits": int(beyond.sum()),
+                "n_left_out": data.left_out,
+                "measured": sorted({str(kind) for kind in measured.kind}),
+                "covariates": list(data.covariates),
+                "varying": dict(data.varying),
+            },
+        )
+
+    def observations_path(self, upload_id: str) -> Path:
+        """Where an uploaded table of observations lies.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none of that id.
+        """
+        path = self._path(upload_id, "observations")
+        if not (self._folder / f"{upload_id}.observations.json").is_file() or not path.is_file():
+            raise UnknownNameError("upload", upload_id, (), where="observations")
+        return path
 
     def add_model(self, text: bytes) -> dict[str, Any]:
         """Keep a model, SBML or Antimony, that can be read, and say what is in it.
@@ -148,6 +203,20 @@ class Uploads:
             )
         return VirtualPopulation.read(path, load_model())
 
+    def _read(self, kind: str, text: bytes, reader: Callable[[Path], _Found]) -> tuple[str, _Found]:
+        """Id and content of a table that can be read; one that cannot is not kept, and called ``table`` in its error."""
+        new = self._kept(kind, text)
+        path = self._path(new, kind)
+        try:
+            return new, reader(path)
+        except VivocartError as error:
+            path.unlink(missing_ok=True)
+            if not isinstance(error, InputError):
+                raise
+            where = error.where.replace(path.name, "table")
+            problem = error.problem.replace(path.name, "table")
+            raise InputError(problem, where=where, mend=error.mend) from None
+
     def _kept(self, kind: str, text: bytes) -> str:
         self._folder.mkdir(parents=True, exist_ok=True)
         if len(self.all()) >= LIMITS.uploads:
@@ -165,3 +234,43 @@ class Uploads:
         data = {"id": upload_id, "kind": kind, **what}
         write_whole(self._folder / f"{upload_id}.{kind}.json", json.dumps(data).encode())
         return data
+
+
+def _read_observations(path: Path) -> OwnTable:
+    from vivocart.calibration.own_observations import read_own_observations
+    from vivocart.model.load import load_model
+
+    _refuse_long(path, LIMITS.upload_observations, "observations")
+    return read_own_observations(path, load_model())
+
+
+def _read_individuals(path: Path) -> IndividualData:
+    from vivocart.formats.nonmem import read_nonmem
+
+    _refuse_long(path, LIMITS.upload_rows, "rows")
+    return read_nonmem(path)
+
+
+def _refuse_long(path: Path, most: int, what: str) -> None:
+    lines = path.read_bytes().count(b"\n")
+    if lines > most + 1:
+        raise InputError(f"{lines} lines", where="table", mend=f"at most {most} {what}")
+
+
+def _row_said(row: OwnRow) -> dict[str, Any]:
+    from vivocart.report.spelling import in_print
+
+    found = row.observation
+    return {
+        "line": row.line,
+        "study": row.study_id,
+        "arm": row.arm,
+        "measure": row.cells.get("measure", ""),
+        "statistic": row.cells.get("statistic", ""),
+        "label": in_print(found.label) if found is not None else row.cells.get("label", ""),
+        "written": {name: cell for name, cell in row.cells.items() if cell and name in _WRITTEN},
+        "fault": row.reason,
+    }
+
+
+_WRITTEN = ("value", "lower", "upper", "unit", "time_days", "level", "n", "regimen", "population")

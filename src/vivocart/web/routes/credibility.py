@@ -28,7 +28,9 @@ def credibility(request: Request, study: Study = _ALL) -> dict[str, Any]:
     same = [
         job
         for job in jobs.jobs()
-        if job.kind == "credibility" and str(job.request.get("study", "")).lower() == study.lower()
+        if job.kind == "credibility"
+        and str(job.request.get("study", "")).lower() == study.lower()
+        and not job.request.get("observations")
     ]
     for job in same:
         if not job.has_ended:

@@ -122,6 +122,9 @@ def _checked(state: ServerState, body: JobRequest) -> str:
                 posterior=state.posterior(body),
             )
         return f"{product.name}: {len(body.doses)} doses at {len(body.intervals)} intervals"
+    if body.kind == "credibility" and body.observations is not None:
+        state.uploads.observations_path(body.observations)
+        return "own observations beside predicted"
     if body.kind == "credibility":
         if body.study.lower() != "all":
             observations(body.study)

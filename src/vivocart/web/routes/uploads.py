@@ -1,4 +1,4 @@
-"""Tables of patients and models that a user brings."""
+"""Tables and models that a user brings."""
 
 from __future__ import annotations
 
@@ -26,6 +26,30 @@ async def add_patients(request: Request) -> dict[str, Any]:
     """Keep a table of patients (CSV); explorations may then name its id instead of a type of patient."""
     state, text = state_of(request), await request.body()
     found, _ = await state.solver.run(lambda _threads: state.uploads.add_patients(text))
+    return found
+
+
+@router.post(
+    "/observations",
+    status_code=201,
+    openapi_extra=_body("text/csv", "A published statistic a row; columns as in docs/your_studies.md"),
+)
+async def add_observations(request: Request) -> dict[str, Any]:
+    """Keep a table of published observations (CSV), which a credibility job may judge; says of each row how it was read."""
+    state, text = state_of(request), await request.body()
+    found, _ = await state.solver.run(lambda _threads: state.uploads.add_observations(text))
+    return found
+
+
+@router.post(
+    "/individuals",
+    status_code=201,
+    openapi_extra=_body("text/csv", "A dose or a measurement a row; columns as NONMEM has them"),
+)
+async def add_individuals(request: Request) -> dict[str, Any]:
+    """Check data of individual patients, as NONMEM reads them, and say what is in them; the command line fits them."""
+    state, text = state_of(request), await request.body()
+    found, _ = await state.solver.run(lambda _threads: state.uploads.add_individuals(text))
     return found
 
 

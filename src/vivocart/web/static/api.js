@@ -4,9 +4,10 @@ import { at } from "./dom.js";
 
 /** A refusal in the server's words, or that nobody answered (`isDown`). */
 export class ApiError extends Error {
-  constructor(message, { status = 0, isDown = false } = {}) {
+  constructor(message, { status = 0, isDown = false, where = "" } = {}) {
     super(message);
     this.status = status;
+    this.where = where;
     this.isDown = isDown;
   }
 }
@@ -16,15 +17,15 @@ let retry = null;
 /**
  * Ask the server; the answer's JSON.
  * @param {string} path
- * @param {{method?: string, body?: any, signal?: AbortSignal, as?: "json"|"blob"|"response"}} [options]
+ * @param {{method?: string, body?: any, signal?: AbortSignal, as?: "json"|"blob"|"response"}} [options] a body that is text goes as it is
  */
 export async function ask(path, { method, body, signal, as = "json" } = {}) {
   let response;
   try {
     response = await fetch(path, {
       method: method || (body === undefined ? "GET" : "POST"),
-      headers: body === undefined ? {} : { "content-type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: body === undefined ? {} : { "content-type": typeof body === "string" ? "text/plain" : "application/json" },
+      body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
       signal,
     });
     if (response.ok && as === "json") { const data = response.status === 204 ? null : await response.json(); isUp(); return data; }
@@ -36,18 +37,19 @@ export async function ask(path, { method, body, signal, as = "json" } = {}) {
   }
   isUp();
   if (response.ok) { return response; }
-  throw new ApiError(await words(response), { status: response.status });
+  throw await refusal(response);
 }
 
-/** The problem and its mend, as the server says them. */
-async function words(response) {
+/** The problem with its mend, and the place of it, as the server says them. */
+async function refusal(response) {
+  const { status } = response;
   try {
     const { error, detail } = await response.json();
-    if (error) { return [error.message, error.mend].filter(Boolean).join("; "); }
-    if (Array.isArray(detail)) { return detail.map((entry) => `${(entry.loc || []).slice(1).join(".")}: ${entry.msg}`).join("; "); }
-    if (typeof detail === "string") { return detail; }
+    if (error) { return new ApiError([error.message, error.mend].filter(Boolean).join("; "), { status, where: error.where || "" }); }
+    if (Array.isArray(detail)) { return new ApiError(detail.map((entry) => `${(entry.loc || []).slice(1).join(".")}: ${entry.msg}`).join("; "), { status }); }
+    if (typeof detail === "string") { return new ApiError(detail, { status }); }
   } catch { /* no JSON: the status has to do */ }
-  return `The server answered ${response.status} ${response.statusText}.`;
+  return new ApiError(`The server answered ${status} ${response.statusText}.`, { status });
 }
 
 function isUp() {

@@ -2,7 +2,7 @@
 
 import { at, h } from "./dom.js";
 import { dose as doseText, ladder, number, unitText } from "./numbers.js";
-import { MAX_ARMS, usualArm } from "./state.js";
+import { MAX_ARMS, isUpload, usualArm } from "./state.js";
 
 const INTERVALS = [0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 10, 14, 21, 28, 42, 56, 84];
 const HORIZONS = [[28, "4 weeks"], [90, "3 months"], [180, "6 months"], [365, "1 year"], [730, "2 years"]];
@@ -133,7 +133,8 @@ function written({ changed }, arm, letter) {
 
 function fillPopulation(catalog, state, changed) {
   const most = catalog.limits.n_patients.max;
-  at("patient-type").append(...catalog.patient_types.map((type) => h("option", { value: type.id, text: type.label, title: type.note })));
+  at("patient-type").append(...catalog.patient_types.map((type) => h("option", { value: type.id, text: type.label, title: type.note })),
+    ...catalog.own_patients.map((entry) => h("option", { value: entry.id, text: ownLabel(entry), title: entry.summary })));
   at("days").append(...HORIZONS.filter(([days]) => days <= catalog.limits.days.max).map(([days, words]) => h("option", { value: days, text: words })));
   at("n-patients").append(...SIZES.filter((size) => size <= most).map((size) => h("option", { value: size, text: number(size, 5) })));
   const bind = (id, set) => at(id).addEventListener("change", () => { set(at(id)); showPopulation(catalog, state); changed(false); });
@@ -147,8 +148,10 @@ function fillPopulation(catalog, state, changed) {
 }
 
 function showPopulation(catalog, state) {
-  at("patient-type").value = state.patientType;
-  at("patient-type").title = catalog.patient_types.find((type) => type.id === state.patientType)?.note || "";
+  choose(at("patient-type"), state.patientType, "a table that is not here");
+  const own = catalog.own_patients.find((entry) => entry.id === state.patientType);
+  at("patient-type").title = own?.summary || catalog.patient_types.find((type) => type.id === state.patientType)?.note || "";
+  for (const id of ["n-patients", "population"]) { at(id).disabled = isUpload(state.patientType); } // the table says who they are
   choose(at("days"), state.days, `${state.days} days`);
   choose(at("n-patients"), state.patients, number(state.patients, 5));
   choose(at("population"), state.population, `draws of ${state.population}`);
@@ -156,6 +159,8 @@ function showPopulation(catalog, state) {
   at("seed").value = state.seed;
   at("tocilizumab").checked = state.tocilizumab;
 }
+
+const ownLabel = (entry) => `Your table: ${entry.n_patients} ${entry.n_patients === 1 ? "patient" : "patients"}`;
 
 /** A link may hold a number that the list has not. */
 function choose(select, value, words) {

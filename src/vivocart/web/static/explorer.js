@@ -11,7 +11,7 @@ import { jobsPanel } from "./jobs.js";
 import { number } from "./numbers.js";
 import { patientView } from "./patient.js";
 import { download } from "./share.js";
-import { decode, encode, exploreBody } from "./state.js";
+import { decode, encode, exploreBody, isUpload } from "./state.js";
 import { support } from "./support.js";
 import { createTrail } from "./trail.js";
 
@@ -54,7 +54,8 @@ start();
 
 async function start() {
   try {
-    explorer.catalog = await ask("/api/v1/catalog");
+    const [catalog, uploads] = await Promise.all([ask("/api/v1/catalog"), ask("/api/v1/uploads").catch(() => [])]);
+    explorer.catalog = { ...catalog, own_patients: uploads.filter((entry) => entry.kind === "patients") };
   } catch (error) {
     at("sentences").replaceChildren(h("p", { class: "problem", text: error.message }));
     document.addEventListener("serverback", () => location.reload(), { once: true });
@@ -157,7 +158,7 @@ async function show(result, isLive = false) {
   explorer.views.get(explorer.state.tab)?.update?.();
   const failed = result.arms.reduce((sum, arm) => sum + (arm.n_failed || 0), 0);
   const size = result.arms[0]?.n_patients ?? result.request?.n_patients;
-  setText(at("run-line"), `${number(size, 5)} virtual patients, the same in every regimen${failed ? `; ${failed} left out, could not be simulated` : ""}. Answered in ${Math.round(result.server_ms)} ms.`);
+  setText(at("run-line"), `${number(size, 5)} ${isUpload(explorer.state.patientType) ? "patients of your table" : "virtual patients"}, the same in every regimen${failed ? `; ${failed} left out, could not be simulated` : ""}. Answered in ${Math.round(result.server_ms)} ms.`);
   return drawn;
 }
 

@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { h } from "./dom.js";
 import { follow, startJob } from "./jobs.js";
 import { dose as doseText, number, percent, unitText } from "./numbers.js";
+import { whoOf } from "./state.js";
 
 const INTERVALS = [1, 2, 3, 4, 5, 7, 14, 28];
 const FACTORS = [0.125, 0.25, 0.5, 0.75, 1, 1.5, 2, 3];
@@ -34,7 +35,7 @@ export function heatMap(panel, explorer) {
     const [low, high] = product.dose_limits || product.dose_range;
     const doses = [...new Set(FACTORS.map((factor) => Number((product.dose_default * factor).toPrecision(3))).filter((value) => value >= low && value <= high))];
     const { state } = explorer;
-    const body = { kind: "heatmap", product: arm.product, infusions: arm.infusions, doses, intervals: INTERVALS, patient_type: state.patientType, n_patients: Math.min(state.patients, 200), days: Math.min(state.days, 180), seed: state.seed, tocilizumab: state.tocilizumab, population: state.population };
+    const body = { kind: "heatmap", product: arm.product, infusions: arm.infusions, doses, intervals: INTERVALS, ...whoOf(state, explorer.catalog), n_patients: Math.min(state.patients, 200), days: Math.min(state.days, 180), seed: state.seed, tocilizumab: state.tocilizumab, population: state.population };
     run.disabled = true;
     progress.hidden = false;
     try {

@@ -5,6 +5,7 @@ import { cssValue, h } from "./dom.js";
 import { itemName, number, unitText } from "./numbers.js";
 import { dayStep, palette } from "./charts.js";
 import { kindChip } from "./trail.js";
+import { whoOf } from "./state.js";
 
 /* global Plotly */
 
@@ -39,7 +40,7 @@ export function patientView(panel, explorer) {
   const load = async () => {
     const { state } = explorer;
     state.patientArm = Math.min(state.patientArm, state.arms.length - 1);
-    const body = { arm: state.arms[state.patientArm], patient_type: state.patientType, days: state.days, seed: state.seed, patient: state.patient, tocilizumab: state.tocilizumab, population: state.population };
+    const body = { arm: state.arms[state.patientArm], ...whoOf(state, explorer.catalog), days: state.days, seed: state.seed, patient: state.patient, tocilizumab: state.tocilizumab, population: state.population };
     which.value = state.patient + 1;
     previous.disabled = state.patient === 0;
     const key = JSON.stringify(body);

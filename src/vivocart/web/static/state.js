@@ -67,7 +67,7 @@ export function decode(hash, catalog) {
   const arms = [...query].filter(([key]) => key === "a" || key === "r")
     .map(([key, text]) => (key === "r" ? { regimen: text.slice(0, 300) } : decodeArm(text, catalog))).filter(Boolean).slice(0, MAX_ARMS);
   if (arms.length) { state.arms = arms; }
-  if (catalog.patient_types.some((type) => type.id === query.get("p"))) { state.patientType = query.get("p"); }
+  if (catalog.patient_types.some((type) => type.id === query.get("p")) || isUpload(query.get("p"))) { state.patientType = query.get("p"); }
   state.days = whole(query.get("d"), state.days, 7, catalog.limits.days.max);
   state.patients = whole(query.get("n"), state.patients, 1, catalog.limits.n_patients.max);
   state.seed = whole(query.get("s"), state.seed, 0, 2147483647);
@@ -82,6 +82,9 @@ export function decode(hash, catalog) {
   state.patientArm = whole(query.get("ia"), 0, 0, state.arms.length - 1);
   return state;
 }
+
+/** Whether the patients are an uploaded table rather than a type. */
+export const isUpload = (type) => /^[0-9a-f]{16}$/.test(type || "");
 
 function decodeArm(text, catalog) {
   const [id, dose, infusions, interval] = text.split(",");
@@ -114,5 +117,8 @@ export function labelOf(arm, catalog) {
 export function exploreBody(state, catalog) {
   const labels = state.arms.map((arm) => labelOf(arm, catalog));
   const arms = state.arms.map((arm, index) => ({ ...arm, label: labels.indexOf(labels[index]) === index ? labels[index] : `${labels[index]} (${"ABCD"[index]})` }));
-  return { arms, patient_type: state.patientType, days: state.days, n_patients: state.patients, seed: state.seed, tocilizumab: state.tocilizumab, population: state.population };
+  return { arms, ...whoOf(state, catalog), days: state.days, n_patients: state.patients, seed: state.seed, tocilizumab: state.tocilizumab, population: state.population };
 }
+
+/** Who is treated, as a request says it. */
+export const whoOf = (state, catalog) => (isUpload(state.patientType) ? { patient_type: catalog.patient_types[0].id, patients: state.patientType } : { patient_type: state.patientType });
