@@ -19,6 +19,8 @@ def test_endpoints_items_and_support(open_page: Open):
     assert re.search(r"\d", rows.first.locator("button").first.inner_text())
     page.get_by_role("tab", name="SLEDAI-2K items").click()
     assert page.locator("#panel-items tbody tr").count() == 25  # 24 items and the score
+    assert page.locator("#panel-items tbody th", has_text="anti-dsDNA").count() == 1
+    assert "anti-dsDNA" in page.locator("#chart-sledai .noted").first.inner_text()
     page.get_by_role("tab", name="What this rests on").click()
     page.wait_for_selector("#panel-support table")
     shown = page.locator("#panel-support").inner_text()

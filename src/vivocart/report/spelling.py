@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import csv
+import functools
 import math
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 PERCENT = 100.0
 
-_IN_PRINT = {"per uL": "per µL", "anti_dsdna": "anti-dsDNA", "cva": "stroke (CVA)", "haematuria": "hematuria"}
-
 
 def in_print(text: str) -> str:
-    """A label or an item's name as it stands in print."""
-    for written, printed in _IN_PRINT.items():
+    """A label or an item's name as it stands in print; ``in_print.csv`` says which names are more than their words."""
+    for written, printed in _printed():
         text = text.replace(written, printed)
     return text.replace("_", " ")
+
+
+@functools.cache
+def _printed() -> tuple[tuple[str, str], ...]:
+    text = (files("vivocart.report") / "in_print.csv").read_text(encoding="utf-8")
+    return tuple((row["written"], row["printed"]) for row in csv.DictReader(text.splitlines()))
 
 
 def number(value: float | None) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from typing import Any
 
+from vivocart.endpoints.sledai import sledai_table
 from vivocart.evidence.citations import cite
 from vivocart.evidence.library import records
 from vivocart.ground.provenance import current_versions
@@ -59,6 +60,7 @@ def catalog_data() -> dict[str, Any]:
             for entry in shown_endpoints()
         ],
         "charts": [chart.model_dump(mode="json") for chart in settings.charts],
+        "items": {row.item: in_print(row.item) for row in sledai_table()},
         "limits": _limits(),
         "studies": [_study(name) for name in study_ids()],
         "rescue": _rescue(),

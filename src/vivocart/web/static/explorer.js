@@ -8,7 +8,7 @@ import { endpointTable } from "./endpoint_table.js";
 import { heatMap } from "./heat_map.js";
 import { itemTable } from "./item_table.js";
 import { jobsPanel } from "./jobs.js";
-import { number } from "./numbers.js";
+import { learnItems, number } from "./numbers.js";
 import { patientView } from "./patient.js";
 import { download } from "./share.js";
 import { decode, encode, exploreBody, isUpload } from "./state.js";
@@ -55,6 +55,7 @@ start();
 async function start() {
   try {
     const [catalog, uploads] = await Promise.all([ask("/api/v1/catalog"), ask("/api/v1/uploads").catch(() => [])]);
+    learnItems(catalog.items);
     explorer.catalog = { ...catalog, own_patients: uploads.filter((entry) => entry.kind === "patients") };
   } catch (error) {
     at("sentences").replaceChildren(h("p", { class: "problem", text: error.message }));

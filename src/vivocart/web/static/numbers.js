@@ -33,10 +33,13 @@ export function percent(share) {
   return `${Math.round(value)} %`;
 }
 
-const ITEMS = { anti_dsdna: "anti-dsDNA", cva: "stroke (CVA)" };
+const itemNames = new Map();
+
+/** Learn from the catalog how items stand in print. */
+export function learnItems(items) { for (const [item, printed] of Object.entries(items)) { itemNames.set(item, printed); } }
 
 /** An item of SLEDAI-2K as it stands in print. */
-export const itemName = (item) => ITEMS[item] ?? item.replaceAll("_", " ");
+export const itemName = (item) => itemNames.get(item) ?? item.replaceAll("_", " ");
 
 /** A dose with its unit. */
 export const dose = (value, unit) => `${number(value, 3)} ${unitText(unit)}`.trim();
