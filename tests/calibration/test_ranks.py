@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from vivocart.calibration import ranks as ranks_module
+from vivocart.calibration.likelihood import Reading, printed_again
 from vivocart.calibration.particles import Particles
-from vivocart.calibration.ranks import Ranks, named_quantities, rank_replicates
+from vivocart.calibration.ranks import Ranks, named_quantities, rank_among_prior, rank_replicates
 from vivocart.calibration.smc import SmcSettings
 
 from .closed_form import problem, row
@@ -91,3 +93,86 @@ def test_a_replicate_depends_on_its_seed_only(seed):
     few = rank_replicates(posed, n_replicates=2, seed=seed, quantities=names, settings=settings, n_draws=7)
     more = rank_replicates(posed, n_replicates=4, seed=seed, quantities=names, settings=settings, n_draws=7)
     np.testing.assert_array_equal(few.ranks, more.ranks[:2])
+
+
+# every statistic that a row can have, and what only some rows have: a condition, a score, a limit of time, "some of n"
+EVERY_STATISTIC = [
+    row("maximum", 5),
+    row("minimum", 5, trust="primary"),
+    row("median", 4, trust="tertiary"),
+    row("mean", 5, lower=2.0, upper=6.0),
+    row("sd", 5),
+    row("quantile", 5, level=0.25),
+    row("range", 5, value=None, lower=2.0, upper=9.0),
+    row("upper_bound", 5, value=6.0, trust="tertiary"),
+    row("lower_bound", 5, value=1.0, trust="tertiary"),
+    row("point", 1),
+    row("median_time", 5),
+    row("median_time", 5, id="not_reached", value=None, lower=4.0),
+    row("maximum", 5, id="score", unit="score", value=3.0),
+    row("count", 5, measure="flag", unit="1", value=2.0, trust="memory"),
+    row("count", 5, id="some", measure="flag", unit="1", value=None, lower=1.0, upper=4.0, trust="memory"),
+    row("fraction", 5, measure="flag", unit="%", value=40.0, trust="memory"),
+    row("mean", 5, id="of_those", given="flag"),
+]
+
+
+def test_every_statistic_is_printed_as_the_likelihood_reads_it():
+    posed = problem(EVERY_STATISTIC, scenarios=3)
+    quantities = named_quantities(posed, ["z0", "z1"], typical=("z0", "z1", "never"), varying=("s",))
+    found = rank_among_prior(posed, n_truths=400, n_prior=1500, seed=4, quantities=quantities)
+    # cohorts of nobody who has the flag print nothing
+    assert 0 < found.n_redrawn < 250
+    table = found.uniformity(bins=8).set_index("quantity")
+    assert set(table.index) == {
+        "z0",
+        "z1",
+        "interval of S",
+        "log likelihood",
+        *(each.id for each in EVERY_STATISTIC),
+    }
+    assert table["p_value"].min() > 0.05 / len(table) / 5, table.to_string()
+    assert (np.abs(table["mean"] - 0.5) < 4 / np.sqrt(12 * len(found.ranks))).all(), table.to_string()
+
+
+@pytest.mark.parametrize("fault", ["too narrow", "never misread", "rounded"])
+def test_a_study_printed_otherwise_than_it_is_read_is_found(monkeypatch, fault):
+    def otherwise(reading: Reading, statistic: float, normal: float, uniform: float) -> Reading:
+        if fault == "too narrow":
+            return printed_again(reading, statistic, 0.6 * normal, uniform)
+        if fault == "never misread":
+            return printed_again(reading, statistic, normal, 1.0)
+        printed = printed_again(reading, statistic, normal, uniform)
+        number = 10.0 ** np.round(np.log10(printed.low))
+        return replace(printed, low=number, high=number)
+
+    monkeypatch.setattr(ranks_module, "printed_again", otherwise)
+    rows = [row("mean", 5, trust="memory")]
+    found = rank_among_prior(problem(rows), n_truths=1500, n_prior=1500, seed=4)
+    assert found.uniformity(bins=8)["p_value"].min() < 1e-4
+
+
+def test_a_fit_that_is_stopped_too_early_shows_in_its_climb_and_its_log_likelihood():
+    rows = [
+        row("maximum", 5, trust="primary"),
+        row("minimum", 5, value=2.0, trust="primary"),
+        row("count", 5, id="exact", measure="flag", unit="1", value=4.0),
+    ]
+    posed = problem(rows, n=5)
+
+    def ranked(rounds: int, n_particles: int) -> Ranks:
+        return rank_replicates(
+            posed,
+            n_replicates=40,
+            seed=3,
+            quantities=lambda particles: {"z0": particles.typical[:, 0]},
+            settings=SmcSettings(n_particles=n_particles, sweeps=1, last_sweeps=rounds),
+        )
+
+    early, enough = ranked(2, 12), ranked(12, 100)
+    place = enough.names.index("log likelihood")
+    mean = [found.uniformity()["mean"][place] for found in (early, enough)]
+    climb = [found.climbs.mean() / (found.climbs.std() / np.sqrt(40)) for found in (early, enough)]
+    assert early.climbs.shape == (40,)
+    assert mean[0] > 0.5 + 3 / np.sqrt(12 * 40) > mean[1]
+    assert climb[0] > 3 > abs(climb[1])
