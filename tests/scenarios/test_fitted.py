@@ -3,12 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vivocart.calibration.insight import contraction
 from vivocart.calibration.posterior import Posterior
 from vivocart.calibration.value import hypothetical_observations
 from vivocart.model.load import load_model
+from vivocart.scenarios import explore_draws
 from vivocart.scenarios.calibrate import calibrate
 from vivocart.scenarios.fitted import fitted_population, with_fitted
 from vivocart.scenarios.insight import PREDICTIONS, drawn_predictions, fit_mechanisms, values_of_observations
+from vivocart.scenarios.shipped_fits import ShippedFits
 from vivocart.scenarios.trial import run_trial
 from vivocart.trials.protocol import load_study
 
@@ -42,6 +45,19 @@ def test_a_trial_uses_the_fit_and_says_so(posterior):
         assert "by hand before" in note
     others = [name for name in kinds.index if name not in fitted.fitted.parameter_ids]
     assert all(kinds[name] == MODEL.parameters[name].kind for name in others)
+
+
+def test_the_explorer_tells_how_much_of_a_fitted_value_the_data_told(posterior, monkeypatch):
+    fits = ShippedFits(model=MODEL, read={"hn2301": posterior})
+    monkeypatch.setattr(explore_draws, "_shipped_fits", lambda: fits)
+    found = explore_draws.fitted_values.__wrapped__()
+    table = contraction(posterior, MODEL)
+    table = table[table["part"] == "typical"].set_index("parameter")
+    of_this = {name: entry for name, entry in found.items() if entry["command"] == posterior.command}
+    assert of_this
+    for name, entry in of_this.items():
+        assert entry["contraction"] == table.loc[name, "contraction"] <= 1
+        assert entry["is_informed"] == table.loc[name, "informed"]
 
 
 def test_a_posterior_of_another_model_is_not_used_and_that_is_said(posterior, monkeypatch):

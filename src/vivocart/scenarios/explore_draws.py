@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-import numpy as np
-
 from vivocart.calibration.fits import BASE, families
+from vivocart.calibration.insight import contraction
 from vivocart.calibration.posterior import Posterior, load_posterior, posterior_names
 from vivocart.ground.errors import InputError, UnknownNameError
-from vivocart.model.load import load_model
+from vivocart.model.load import Model, load_model
 from vivocart.patients.draws import PopulationDraws, prior_draws
 from vivocart.scenarios.shipped_fits import ShippedFits
 from vivocart.therapies.regimen import Regimen
@@ -151,31 +150,36 @@ def _read(file: Path, _changed: int) -> PopulationDraws:
 
 
 @functools.cache
-def fitted_values() -> Mapping[str, Mapping[str, float | str]]:
+def fitted_values() -> Mapping[str, Mapping[str, float | str | bool]]:
     """For each parameter in a shipped fit: its typical value's ``q05``, ``median`` and ``q95``, and the fit's ``command``.
 
-    What anything published of HN2301 reads is told by that fit; what is a comparator's own, by the first family that has it.
+    ``contraction`` is the share of the prior variance that is gone (0: nothing learned), and ``is_informed`` says whether it
+    is more than chance. What anything published of HN2301 reads is told by that fit; what is a comparator's own, by the
+    first family that has it.
     """
     fits = _shipped_fits()
     if fits.base is None:
         return {}
     stats = fits.base.tree["sample_stats"].to_dataset()
     is_read = dict(zip(stats["parameter"].values.astype(str), stats["typical_read"].values, strict=True))
-    found: dict[str, Mapping[str, float | str]] = {
-        name: _told(values, fits.base)
-        for name, values in fits.base.draws.typical.items()
-        if is_read.get(name, 0)
-    }
+    told = _told(fits.base, fits.model)
+    found = {name: told[name] for name in fits.base.draws.typical if is_read.get(name, 0)}
     own = [
         posterior for name in fits.names if name != BASE and (posterior := fits.posterior(name)) is not None
     ]
     for posterior in (*own, fits.base):
-        for name, values in posterior.draws.typical.items():
-            if name not in found:
-                found[name] = _told(values, posterior)
+        for name, entry in _told(posterior, fits.model).items():
+            found.setdefault(name, entry)
     return found
 
 
-def _told(values: np.ndarray, posterior: Posterior) -> dict[str, float | str]:
-    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95)).tolist()
-    return {"q05": low, "median": middle, "q95": high, "command": posterior.command}
+def _told(posterior: Posterior, model: Model) -> dict[str, Mapping[str, float | str | bool]]:
+    table = contraction(posterior, model)
+    return {
+        str(row["parameter"]): {
+            **{key: float(row[key]) for key in ("q05", "median", "q95", "contraction")},
+            "is_informed": bool(row["informed"]),
+            "command": posterior.command,
+        }
+        for row in table.loc[(table["part"] == "typical").to_numpy(dtype=bool)].to_dict("records")
+    }

@@ -57,3 +57,10 @@ export function ladder(low, high, steps = [1, 1.2, 1.5, 1.8, 2, 2.5, 3, 3.5, 4, 
   if (found[found.length - 1] !== high) { found.push(high); }
   return found;
 }
+
+/** What a fit says of a parameter's typical value, and how much of it the data said. */
+export function fitWords(fitted) {
+  const range = `${number(fitted.median, 3)} (${number(fitted.q05, 3)} to ${number(fitted.q95, 3)})`;
+  const share = percent(Math.max(0, fitted.contraction));
+  return fitted.is_informed ? `in the fit: ${range}; ${share} of the prior variance gone` : `in the fit as uncertain as before: ${range}; the data did not tell (${share} of the prior variance gone)`;
+}

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { h } from "./dom.js";
-import { number, unitText } from "./numbers.js";
+import { fitWords, number, unitText } from "./numbers.js";
 import { kindChip } from "./trail.js";
 
 const ORDER = ["measured", "estimated", "fitted", "assumed", "scenario"];
@@ -33,11 +33,12 @@ export function parameterTable(panel, rows, trail) {
     count.textContent = `${kept.length} of ${rows.length} parameters`;
     body.replaceChildren(...kept.sort((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind)).map((row) => h("tr", {},
       h("th", { scope: "row" }, h("button", { type: "button", class: "number mono", onclick: () => trail.open({ parameter: row.id }), text: row.id })),
-      h("td", { class: "num" }, `${number(row.value, 4)} ${unitText(row.unit)}`, row.fitted && h("div", { class: "quiet small", text: `in the fit: ${number(row.fitted.median, 3)} (${number(row.fitted.q05, 3)} to ${number(row.fitted.q95, 3)})` })), h("td", {}, kindChip(row.kind)), h("td", { text: row.module }), h("td", { class: "quiet", text: row.note || row.state || "" }))));
+      h("td", { class: "num" }, `${number(row.value, 4)} ${unitText(row.unit)}`, row.fitted && h("div", { class: "quiet small", text: fitWords(row.fitted) })), h("td", {}, kindChip(row.kind)), h("td", { text: row.module }), h("td", { class: "quiet", text: row.note || row.state || "" }))));
   };
-  const fitted = rows.filter((row) => row.fitted).length;
+  const fitted = rows.filter((row) => row.fitted);
+  const informed = fitted.filter((row) => row.fitted.is_informed).length;
   panel.replaceChildren(
-    h("p", {}, `Of ${rows.length} parameters `, kinds.flatMap(([kind, found], index) => [index ? ", " : "", h("b", { text: String(found) }), ` ${WORDS[kind]}`]), fitted ? `; in the shipped fit the typical values of ${fitted} vary, and those that the observations say nothing of stay as wide as before` : "", ". Set by hand is not fitted; fitted is not validated."),
+    h("p", {}, `Of ${rows.length} parameters `, kinds.flatMap(([kind, found], index) => [index ? ", " : "", h("b", { text: String(found) }), ` ${WORDS[kind]}`]), fitted.length ? `; in the shipped fits the typical values of ${fitted.length} vary: of ${informed} the observations told something, the others stay as uncertain as before` : "", ". Set by hand is not fitted; fitted is not validated."),
     h("div", { class: "kind-bar", "aria-hidden": "true" }, kinds.map(([kind, found]) => h("span", { class: `kind-${kind}`, css: { "flex-grow": found }, title: `${found} ${WORDS[kind]}` }))),
     h("div", { class: "view-tools" }, filter, count),
     h("div", { class: "scroll" }, h("table", { class: "parameters" }, h("thead", {}, h("tr", {}, ["Parameter", "Value", "Kind", "Module", "Note"].map((text) => h("th", { scope: "col", text })))), body)));

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { closeOutside, h } from "./dom.js";
-import { number, unitText } from "./numbers.js";
+import { fitWords, number, unitText } from "./numbers.js";
 
 const KINDS = { measured: "read off an experiment or a trial", estimated: "derived from published data", assumed: "set by hand where nothing was found", fitted: "fitted to published observations", scenario: "chosen by the user" };
 const SHOWN = 12;
@@ -91,7 +91,7 @@ export function parameterPart(entry, isOpen) {
     h("summary", {}, h("code", { text: entry.id }), " ", h("b", { text: `${number(entry.value, 4)} ${unitText(entry.unit)}`.trim() }), " ", kindChip(entry.kind), " ", weight),
     h("div", { class: "parameter-body" },
       entry.note && h("p", { class: "quiet", text: entry.note }),
-      entry.fitted && h("p", {}, "Typical value in the shipped fit: ", h("b", { text: `${number(entry.fitted.median, 3)} (${number(entry.fitted.q05, 3)} to ${number(entry.fitted.q95, 3)}) ${unitText(entry.unit)}` }), entry.fitted.command ? `, by ${entry.fitted.command}` : ""),
+      entry.fitted && h("p", {}, "Typical value ", fitWords(entry.fitted), entry.fitted.command ? h("span", { class: "quiet" }, "; by ", h("code", { text: entry.fitted.command })) : ""),
       (entry.formula || (entry.rule && entry.rule !== entry.kind)) && h("p", { class: "quiet" }, entry.rule || "", entry.formula ? [entry.rule ? ": " : "", h("code", { text: entry.formula })] : ""),
       quantities.length ? h("ul", { class: "quantities" }, quantities.map(quantityPart)) : h("p", { class: "quiet", text: `No quantity: ${KINDS[entry.kind] || entry.kind}.` })));
 }
