@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import functools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -199,17 +200,28 @@ def rank_figure(found: Ranks, path: Path, bins: int) -> None:
         canvas.savefig(path, metadata={"Date": None})
 
 
-def rank_section(found: Ranks, n_replicates: int) -> tuple[str, dict[str, Any]]:
+def rank_section(found: Ranks, n_replicates: int, among_prior: Ranks) -> tuple[str, dict[str, Any]]:
     """The section on simulation-based calibration, and its numbers."""
     bins = 8 if n_replicates >= 80 else 4
-    table = found.uniformity(bins=bins)
+    table, table_prior = found.uniformity(bins=bins), among_prior.uniformity(bins=20)
     rank_figure(found, DOCS / "figures" / "validation_ranks.svg", bins)
-    least = float(table["p_value"].min())
-    adjusted = min(1.0, least * len(table))
+    least, adjusted = _smallest(table)
+    least_prior, adjusted_prior = _smallest(table_prior)
+    climb, climb_error = float(found.climbs.mean()), float(found.climbs.std() / math.sqrt(len(found.climbs)))
+    converged = (
+        "by no more than chance"
+        if climb < 2.0 * climb_error
+        else "**still rising: these fits stop too early**"
+    )
     verdict = (
         "uniform within their own error"
         if adjusted > LEVEL
         else "NOT uniform: the fit is wrong somewhere, or these small fits have not converged"
+    )
+    verdict_prior = (
+        "uniform"
+        if adjusted_prior > LEVEL
+        else "NOT uniform: studies are printed otherwise than they are read"
     )
     rows = "\n".join(
         f"| {row['quantity']} | {row['p_value']:.3f} | {row['mean']:.2f} | {row['spread']:.2f} |"
@@ -218,13 +230,21 @@ def rank_section(found: Ranks, n_replicates: int) -> tuple[str, dict[str, Any]]:
     text = f"""## Simulation-based calibration
 
 {n_replicates} populations were drawn from the prior, a study of the size of the HN2301 letter was simulated in
-each and fitted
-by the same sampler with {found.n_draws} nearly independent draws, and the rank of the truth noted. Over
-{len(table)} quantities the smallest p-value against uniform ranks is {least:.3f}, {adjusted:.2f} after
-Bonferroni: **{verdict}**.
-Mean 0.5 and spread 1 are those of uniform ranks; a spread below 1 says posteriors too wide, above 1 too
-narrow. {found.n_redrawn}
-populations could print no study and were drawn anew.
+each and fitted by the same sampler with {SMALL_FIT.n_particles} particles, and the rank of the truth among
+{found.n_draws} nearly independent draws noted. Over {len(table)} quantities the smallest p-value against
+uniform ranks is {least:.3f}, {adjusted:.2f} after Bonferroni: **{verdict}**. Mean 0.5 and spread 1 are those
+of uniform ranks, the mean with a standard error of {1.0 / math.sqrt(12.0 * n_replicates):.2f}; a spread below
+1 says posteriors too wide, above 1 too narrow. {found.n_redrawn} populations could print no study and were
+drawn anew.
+
+Has each fit converged? Over the second half of its last rounds the mean log likelihood of the particles rose
+by {climb:.2f} ± {climb_error:.2f}, {converged}.
+
+Are studies printed as the likelihood reads them? {len(among_prior.ranks)} truths were ranked among populations
+of the prior that carry the weight of their likelihood, which needs no sampler: over {len(table_prior)}
+quantities, every row by itself among them, the smallest p-value is {least_prior:.3f}, {adjusted_prior:.2f}
+after Bonferroni: **{verdict_prior}**. The mean relative rank of the log likelihood is
+{float(table_prior["mean"].iloc[-1]):.3f}.
 
 ![Rank histograms](figures/validation_ranks.svg)
 
@@ -235,11 +255,21 @@ populations could print no study and were drawn anew.
     return text, {
         "n_replicates": n_replicates,
         "n_draws": found.n_draws,
+        "settings": dataclasses.asdict(SMALL_FIT),
         "smallest_p": least,
         "smallest_p_adjusted": adjusted,
         "is_uniform": adjusted > LEVEL,
+        "climb": climb,
+        "climb_standard_error": climb_error,
         "quantities": table.to_dict(orient="records"),
+        "among_prior": table_prior.to_dict(orient="records"),
     }
+
+
+def _smallest(table: pd.DataFrame) -> tuple[float, float]:
+    """The smallest p-value, and after Bonferroni."""
+    least = float(table["p_value"].min())
+    return least, min(1.0, least * len(table))
 
 
 def test_section() -> tuple[str, dict[str, Any]]:
@@ -427,7 +457,7 @@ def main() -> None:
     }
     found = kept_ranks() if asked.kept else ranks(asked.replicates, asked.processes)
     if found is not None:
-        parts["simulation_based_calibration"] = rank_section(*found)
+        parts["simulation_based_calibration"] = rank_section(*found, prior_ranks())
     order = ("simulation_based_calibration", "tests", "theophylline", "credibility_table")
     head = f"""# Is it right, and does it predict?
 
