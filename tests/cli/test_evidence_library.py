@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from vivocart.cli.evidence import evidence
 from vivocart.cli.main import run
 from vivocart.evidence.importers.medline import read_medline
 
@@ -149,6 +150,35 @@ def test_collections_and_my_bibliography(asked, said):
     assert names == ["My Bibliography", "Engineered"]
     assert said("collections", "delete", "Engineered")[1] == "deleted: Engineered\n"
     assert asked("bibliography", "show")["count"] == len(asked("bibliography", "show")["records"])
+
+
+def test_every_command_says_what_it_did_as_json(asked, tmp_path, own):
+    assert asked("collections", "create", "One") == {"made": "One"}
+    assert asked("collections", "rename", "One", "Two") == {"renamed": "Two"}
+    assert asked("collections", "delete", "Two") == {"deleted": "Two"}
+    asked("searches", "save", "Mine", "lupus[ti]")
+    assert asked("searches", "delete", "Mine") == {"deleted": "Mine"}
+    there = str(tmp_path / "letter.nbib")
+    assert asked("save", "40961420", "--format", "nbib", "--out", there) == {"count": 1, "file": there}
+    kept = asked("save", "40961420", "--format", "pmid")
+    assert (kept["count"], kept["text"].strip()) == (1, "40961420")
+    told = asked("feed", "40961420", "--name", "Mine")
+    assert told["count"] == 1 and ET.fromstring(told["text"]).tag == "rss"
+    mailed = asked("email", "40961420", "--to", "a@b.example")
+    assert mailed["records"] == ["pmid40961420"] and mailed["sent"] == []
+    assert (own / "outbox").joinpath(mailed["file"]).is_file()
+
+
+def test_no_evidence_command_lacks_json():
+    def leaves(command, path):
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from leaves(inner, [*path, name])
+        if not hasattr(command, "commands"):
+            yield " ".join(path), {option for parameter in command.params for option in parameter.opts}
+
+    found = dict(leaves(evidence, []))
+    assert len(found) > 25
+    assert [name for name, options in found.items() if "--json" not in options] == []
 
 
 def test_a_saved_search_tells_by_mail(asked, said, tmp_path, own, monkeypatch):

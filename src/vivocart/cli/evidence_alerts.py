@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vivocart.cli.evidence_library import counted, library_option, moment, own_library, today_option
+from vivocart.cli.evidence_library import counted, library_option, moment, own_library, said, today_option
 from vivocart.cli.evidence_send import delivered, outbox_folder, outbox_option, send_option
 from vivocart.cli.options import examples, json_option
 from vivocart.cli.printing import print_json
@@ -147,13 +147,14 @@ def searches_test(
 @searches.command(name="delete")
 @_NAME
 @library_option
-def searches_delete(*, name: str, library_path: Path | None) -> None:
+@json_option
+def searches_delete(*, name: str, library_path: Path | None, as_json: bool) -> None:
     """Delete a saved search and its alert."""
     from vivocart.evidence.alerts.saved import delete_search
 
     with own_library(library_path, moment(None)) as library:
         delete_search(library, name)
-    click.echo(f"deleted: {name}")
+    said("deleted", name, as_json=as_json)
 
 
 # -- alerts -------------------------------------------------------------------------------------------------------------

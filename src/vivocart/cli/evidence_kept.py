@@ -17,6 +17,7 @@ from vivocart.cli.evidence_library import (
     moment,
     own_library,
     records_of,
+    said,
     selected,
     selection_options,
     today_option,
@@ -155,38 +156,41 @@ def collections_list(*, library_path: Path | None, as_json: bool) -> None:
 @collections.command(name="create")
 @_NAME
 @library_option
-def collections_create(*, name: str, library_path: Path | None) -> None:
+@json_option
+def collections_create(*, name: str, library_path: Path | None, as_json: bool) -> None:
     """Make a collection; its NAME has less than 100 characters."""
     from vivocart.evidence.collect.collections import create_collection
 
     with own_library(library_path, moment(None)) as library:
         create_collection(library, name)
-    click.echo(f"made: {name}")
+    said("made", name, as_json=as_json)
 
 
 @collections.command(name="rename")
 @_NAME
 @click.argument("new_name", metavar="NEW_NAME")
 @library_option
-def collections_rename(*, name: str, new_name: str, library_path: Path | None) -> None:
+@json_option
+def collections_rename(*, name: str, new_name: str, library_path: Path | None, as_json: bool) -> None:
     """Give a collection another name."""
     from vivocart.evidence.collect.collections import rename_collection
 
     with own_library(library_path, moment(None)) as library:
         rename_collection(library, name, new_name)
-    click.echo(f"renamed: {new_name}")
+    said("renamed", new_name, as_json=as_json)
 
 
 @collections.command(name="delete")
 @_NAME
 @library_option
-def collections_delete(*, name: str, library_path: Path | None) -> None:
+@json_option
+def collections_delete(*, name: str, library_path: Path | None, as_json: bool) -> None:
     """Delete a collection; its records stay in the library."""
     from vivocart.evidence.collect.collections import delete_collection
 
     with own_library(library_path, moment(None)) as library:
         delete_collection(library, name)
-    click.echo(f"deleted: {name}")
+    said("deleted", name, as_json=as_json)
 
 
 def _show(name: str, library_path: Path | None, *, as_json: bool) -> None:

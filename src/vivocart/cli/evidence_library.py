@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import sys
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import click
+
+from vivocart.cli.printing import print_json
 
 if TYPE_CHECKING:
     from vivocart.evidence.records import Record
@@ -152,3 +155,30 @@ def write_file(path: Path, data: bytes) -> None:
         part.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: the file cannot be written ({error.strerror})") from error
+
+
+def said(done: str, name: str, *, as_json: bool) -> None:
+    """Print what was done to what is named, in words or as JSON."""
+    if as_json:
+        print_json({done: name})
+    else:
+        click.echo(f"{done}: {name}")
+
+
+def hand_out(data: bytes, out: Path | None, count: int, *, as_json: bool) -> None:
+    """Write records to a file and print its name, or print them; as JSON their text stands beside how many there are.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    if out is not None:
+        write_file(out, data)
+    text = None if out is not None else data.decode("utf-8-sig")
+    if as_json:
+        print_json({"count": count, **({"file": str(out)} if text is None else {"text": text})})
+    elif text is not None:
+        sys.stdout.write(text)
+    else:
+        click.echo(f"{out}: {counted(count, 'record')}")

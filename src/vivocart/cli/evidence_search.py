@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from vivocart.cli.evidence_library import (
     Selection,
     brief,
     counted,
+    hand_out,
     library_option,
     moment,
     own_library,
@@ -20,7 +20,6 @@ from vivocart.cli.evidence_library import (
     selected,
     selection_options,
     today_option,
-    write_file,
 )
 from vivocart.cli.options import examples, json_option
 from vivocart.cli.printing import print_json
@@ -146,6 +145,7 @@ def history(*, clear: bool, library_path: Path | None, as_json: bool) -> None:
 )
 @today_option
 @library_option
+@json_option
 def save(
     *,
     selection: Selection,
@@ -153,6 +153,7 @@ def save(
     out: Path | None,
     today: datetime.datetime | None,
     library_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Write records of your library in a format of PubMed or of a citation manager."""
     from vivocart.evidence.save import as_file
@@ -160,12 +161,7 @@ def save(
     now = moment(today)
     with own_library(library_path, now) as library:
         records = records_of(library, selected(library, selection, now))
-    data = as_file(records, form)
-    if out is None:
-        sys.stdout.write(data.decode("utf-8-sig"))
-        return
-    write_file(out, data)
-    click.echo(f"{out}: {counted(len(records), 'record')}")
+    hand_out(as_file(records, form), out, len(records), as_json=as_json)
 
 
 @click.command(epilog=examples("vivocart evidence changed --since 2026-10-01"))

@@ -12,6 +12,7 @@ import click
 from vivocart.cli.evidence_library import (
     Selection,
     counted,
+    hand_out,
     library_option,
     moment,
     own_library,
@@ -19,9 +20,9 @@ from vivocart.cli.evidence_library import (
     selected,
     selection_options,
     today_option,
-    write_file,
 )
-from vivocart.cli.options import examples
+from vivocart.cli.options import examples, json_option
+from vivocart.cli.printing import print_json
 
 if TYPE_CHECKING:
     from vivocart.evidence.store import Library
@@ -72,6 +73,7 @@ def delivered(folder: Path) -> list[str]:
 @send_option
 @today_option
 @library_option
+@json_option
 def email(
     *,
     selection: Selection,
@@ -84,6 +86,7 @@ def email(
     send: bool,
     today: datetime.datetime | None,
     library_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Write an e-mail of citations into the outbox."""
     from vivocart.evidence.alerts.message import citation_message
@@ -104,9 +107,13 @@ def email(
         sender=sender(os.environ),
     )
     path = put_in_outbox(folder, message, name=f"{now:%Y-%m-%d}-{message['Subject']}")
+    sent = delivered(folder) if send else []
+    if as_json:
+        print_json({"file": str(path), "records": [record.id for record in records], "sent": sent})
+        return
     click.echo(str(path))
     if send:
-        click.echo(f"{counted(len(delivered(folder)), 'e-mail')} sent")
+        click.echo(f"{counted(len(sent), 'e-mail')} sent")
 
 
 @click.command(
@@ -131,6 +138,7 @@ def email(
 )
 @today_option
 @library_option
+@json_option
 def feed(
     *,
     query: str,
@@ -140,6 +148,7 @@ def feed(
     out: Path | None,
     today: datetime.datetime | None,
     library_path: Path | None,
+    as_json: bool,
 ) -> None:
     """Write an RSS feed of the most recent records that a search finds."""
     from vivocart.evidence.alerts.feed import write_feed
@@ -149,8 +158,4 @@ def feed(
     with own_library(library_path, now) as library:
         records = records_of(library, search(library, query, now=now, limit=items).record_ids)
     text = write_feed(name, query, records, now=now, address=address)
-    if out is None:
-        click.echo(text, nl=False)
-        return
-    write_file(out, text.encode())
-    click.echo(f"{out}: {counted(len(records), 'record')}")
+    hand_out(text.encode(), out, len(records), as_json=as_json)
