@@ -108,3 +108,16 @@ def test_a_moved_value_keeps_its_limits():
     np.testing.assert_array_equal(
         moved_values(row("x", 1.0, "lognormal", 50), np.array([1.0, 2.0]), 1.0, 0.0), 0.0
     )
+
+
+def test_a_moved_value_can_be_wider_or_narrower_than_the_table():
+    sampled = np.array([0.5, 1.0, 2.0])
+    wide = moved_values(row("x", 1.0, "lognormal", 50), sampled, 1.0, 10.0, 2.0)
+    np.testing.assert_allclose(wide, [2.5, 10.0, 40.0])
+    narrow = moved_values(row("x", 1.0, "lognormal", 50), sampled, 1.0, 10.0, 0.5)
+    np.testing.assert_allclose(narrow, 10.0 * np.sqrt(sampled))
+    rate = MODEL.system.parameter_ids.index("rate")
+    plain = POPULATION.parameter_matrix(MODEL)[:, rate]
+    usual = float(MODEL.parameters["rate"].value)
+    moved = POPULATION.parameter_matrix(MODEL, {"rate": 3 * usual}, {"rate": 2.0})[:, rate]
+    np.testing.assert_allclose(moved, 3 * usual * (plain / usual) ** 2, rtol=1e-12)

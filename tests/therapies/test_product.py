@@ -71,3 +71,21 @@ def test_a_malformed_product_is_refused_by_place(tmp_path: Path, changes: dict[s
 def test_a_missing_folder_is_named(tmp_path: Path):
     with pytest.raises(InputError, match="no such folder"):
         load_products(tmp_path / "nowhere")
+
+
+def test_a_width_without_its_value_is_refused():
+    from vivocart.therapies.product import Product, find_product
+
+    told = find_product("patisiran").model_dump()
+    assert told["widths"]["lnp_loss"] == 2
+    with pytest.raises(ValueError, match="widths of lnp_hill, which parameters does not set"):
+        Product.model_validate(told | {"widths": {"lnp_hill": 2.0}})
+    with pytest.raises(ValueError, match="greater than 0"):
+        Product.model_validate(told | {"widths": {"lnp_loss": 0.0}})
+
+
+def test_products_under_the_skin_go_into_a_depot():
+    from vivocart.therapies.product import load_products
+
+    depots = {name: product.state for name, product in load_products().items() if "depot" in product.state}
+    assert depots == {"ofatumumab": "anti_cd20_depot_amount", "teclistamab": "engager_depot_amount"}
