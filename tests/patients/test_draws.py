@@ -67,6 +67,16 @@ def test_a_patient_depends_on_its_own_draw_only():
     assert any(among.parameters[name][5] != values[0] for name, values in alone.parameters.items())
 
 
+def test_a_population_that_stands_alone_is_the_same_among_others():
+    draws = prior_draws(MODEL, 8, seed=2)
+    few = {"n_patients": 30, "seed": 1}
+    alone = VirtualPopulation.sample(MODEL, draws=draws.take(np.array([6])), draw=np.zeros(30, int), **few)
+    among = VirtualPopulation.sample(MODEL, draws=draws, draw=np.full(30, 6), **few)
+    assert alone.parameters.keys() == among.parameters.keys()
+    for name, values in among.parameters.items():
+        np.testing.assert_array_equal(alone.parameters[name], values)
+
+
 def test_prior_spreads_have_the_stated_width():
     draws = prior_draws(MODEL, 4000, seed=1)
     logs = np.log(draws.spread["car_loss"])

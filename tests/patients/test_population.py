@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.model.load import load_model
+from vivocart.patients.covariates import load_covariates
 from vivocart.patients.criteria import Criterion, EntryCriteria
-from vivocart.patients.population import VirtualPopulation
+from vivocart.patients.population import VirtualPopulation, candidates
+from vivocart.patients.sledai_baseline import sledai_items
 
 from .fakes import MODEL, NCT06801119
 
@@ -55,6 +57,24 @@ def test_everyone_who_enters_meets_the_criteria():
     np.testing.assert_array_equal(kept, NCT06801119.accepted(before.covariates))
     np.testing.assert_array_equal(entered.covariates["age"][kept], before.covariates["age"][kept])
     np.testing.assert_array_equal(entered.parameters["rate"], before.parameters["rate"])
+
+
+def test_who_enters_is_the_first_candidate_who_meets_all_criteria():
+    table, items = load_covariates(), sledai_items()
+    n, most = 1500, 60
+    entered = VirtualPopulation.sample(MODEL, n_patients=n, seed=8, criteria=NCT06801119)
+    drawn = [
+        candidates(table, items, seed=8, patients=np.arange(n), attempts=np.full(n, attempt))
+        for attempt in range(most)
+    ]
+    accepted = np.stack([NCT06801119.accepted(covariates) for covariates in drawn])
+    first = np.argmax(accepted, axis=0)
+    assert accepted.any(axis=0).all() and first.max() > 3
+    np.testing.assert_array_equal(entered.attempts, first)
+    for name, values in entered.covariates.items():
+        np.testing.assert_array_equal(
+            values, np.stack([one[name] for one in drawn])[first, np.arange(n)], err_msg=name
+        )
 
 
 def test_impossible_criteria_name_the_strictest():

@@ -33,6 +33,10 @@ class _Drawn:
     draws: PopulationDraws
     draw: np.ndarray
 
+    def of(self, values: np.ndarray) -> float | np.ndarray:
+        """The value of each patient's draw: one number where there is one draw."""
+        return float(values[0]) if len(values) == 1 else values[self.draw]
+
 
 def _checked_draws(
     model: Model,
@@ -120,7 +124,7 @@ def _typical_value(
     name: str, row: ParameterRow, seed: int, shared: np.ndarray | None, fitted: _Drawn | None
 ) -> float | np.ndarray:
     if fitted is not None:
-        return fitted.draws.typical[name][fitted.draw] if name in fitted.draws.typical else row.value
+        return fitted.of(fitted.draws.typical[name]) if name in fitted.draws.typical else row.value
     if shared is None or not is_uncertain(row):
         return row.value
     indices, position = np.unique(np.asarray(shared), return_inverse=True)
@@ -136,12 +140,13 @@ def _individual_values(
     fitted: _Drawn | None,
 ) -> np.ndarray | None:
     if not varies(row):
-        if isinstance(center, float) and center == row.value:
+        is_drawn = fitted is not None and name in fitted.draws.typical
+        if isinstance(center, float) and center == row.value and not is_drawn:
             return None
         return np.broadcast_to(np.asarray(center, dtype=np.float64), patients.shape).copy()
     spread: float | np.ndarray = 1.0
     if fitted is not None and name in fitted.draws.spread:
-        spread = fitted.draws.spread[name][fitted.draw]
+        spread = fitted.of(fitted.draws.spread[name])
     return patient_values(row, normals_at(seed, f"parameters/{name}", patients), center, spread)
 
 

@@ -153,10 +153,10 @@ def _stacked(
     """The same patients once for each change, one group after the other."""
     groups = len(changes)
     names = sorted({*base.parameters, *(name for change in changes for name in change)})
-    parameters = {
-        name: np.concatenate([change.get(name, _usual(model, base, name)) for change in changes])
-        for name in names
-    }
+    parameters: dict[str, np.ndarray] = {}
+    for name in names:
+        usual = _usual(model, base, name)
+        parameters[name] = np.concatenate([change.get(name, usual) for change in changes])
     return VirtualPopulation(
         ids=np.arange(groups * len(base)),
         covariates={name: np.tile(values, groups) for name, values in base.covariates.items()},
