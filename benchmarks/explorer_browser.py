@@ -14,61 +14,17 @@ import datetime
 import json
 import os
 import platform
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from browser import FLAGS, chromium, served
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 GOAL_MS = 150.0
 SERVER_GOAL_MS = 60.0
-
-
-@contextmanager
-def served(folder: str) -> Iterator[str]:
-    """The address of a server that runs while the block does, warmed up."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = "from vivocart.cli.main import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        words,
-        "serve",
-        "--port",
-        str(port),
-        "--no-open",
-        "--work-folder",
-        folder,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 180
-        while time.monotonic() < until:
-            if process.poll() is not None:
-                raise SystemExit("the server ended before it answered")
-            with suppress(OSError), urllib.request.urlopen(f"{address}/api/v1/health", timeout=5) as answer:
-                if json.load(answer)["ready"]:
-                    break
-            time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def turn(page: Any, turns: int, pause_ms: int) -> list[dict[str, float]]:
@@ -126,10 +82,9 @@ def machine() -> dict[str, Any]:
 def measured(turns: int, pause_ms: int, arms: int) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
-    chromium = os.environ.get("VIVOCART_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
     beside = "&a=ex_vivo_cd19_car_t,1000000,1,3" if arms > 1 else ""
     with tempfile.TemporaryDirectory() as folder, served(folder) as address, sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = started.chromium.launch(executable_path=chromium(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(60_000)
         page.goto(f"{address}/#a=HN2301,4,3,3{beside}&n=500")

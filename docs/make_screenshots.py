@@ -6,28 +6,22 @@ with a palette of 256 colors, so that each stays below 300 kB.
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))  # where the explorer's latency is measured
+
+from browser import FLAGS, chromium, served
+
 IMAGES = Path(__file__).parent / "images"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--font-render-hinting=none",
-]  # fmt: skip
 DESKTOP, PHONE = (1440, 900), (390, 844)
 MOST_BYTES = 300_000
 FOUR = (
@@ -98,39 +92,6 @@ SHOTS = (
 )
 
 
-@contextlib.contextmanager
-def served(folder: str) -> Iterator[str]:
-    """The address of a server that runs while the block does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    words = "from vivocart.cli.main import main; main()"
-    command = [
-        sys.executable,
-        "-c",
-        words,
-        "serve",
-        "--port",
-        str(port),
-        "--no-open",
-        "--work-folder",
-        folder,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            if process.poll() is not None:
-                raise SystemExit("the server ended before it answered")
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/api/v1/health", timeout=5):
-                break
-            time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
 def taken(browser: Any, address: str, shot: Shot) -> bytes:
     """The picture as the browser makes it, a PNG."""
     is_phone = shot.size == PHONE
@@ -166,10 +127,11 @@ def small(picture: bytes) -> bytes:
 def main() -> None:
     """Take the pictures named on the command line, or all."""
     wanted = set(sys.argv[1:])
-    chromium = os.environ.get("VIVOCART_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, served(folder) as address, sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = started.chromium.launch(
+            executable_path=chromium(), args=[*FLAGS, "--font-render-hinting=none"]
+        )
         for shot in SHOTS:
             if wanted and shot.name not in wanted:
                 continue
