@@ -7,12 +7,11 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from vivocart.report.figures import figures
 from vivocart.report.palette import theme_css
-from vivocart.report.record_page import bold, report_parts
-from vivocart.report.spelling import exact, in_print, number, percent, unit_words
+from vivocart.report.record_page import environment, report_parts
+from vivocart.report.spelling import percent
 from vivocart.report.tables import (
     assumption_rows,
     comparison_rows,
@@ -91,30 +90,10 @@ def _read(name: str) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    printed: dict[str, Callable[..., Any]] = {
-        "bold": bold,
-        "breakable": _breakable,
-        "exact": exact,
-        "groupby_in_order": _in_order,
-        "in_print": in_print,
-        "number": number,
-        "percent": percent,
-        "unit": unit_words,
-    }
-    environment.filters.update(printed)
-    return environment
-
-
-def _breakable(identifier: str) -> Markup:
-    """An identifier that a narrow column breaks after an underscore, not in a word."""
-    return Markup("_<wbr>").join(identifier.split("_"))
+    found = environment(_read)
+    printed: dict[str, Callable[..., Any]] = {"groupby_in_order": _in_order, "percent": percent}
+    found.filters.update(printed)
+    return found
 
 
 def _in_order(rows: Iterable[Mapping[str, Any]], key: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
