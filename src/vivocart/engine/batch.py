@@ -23,6 +23,10 @@ class Kernels(NamedTuple):
     locate_watched: int
     observe: int
     watch: int
+    glance: int
+    aim: int
+    take_peaks: int
+    give_peaks: int
 
 
 class Settings(NamedTuple):

@@ -125,6 +125,7 @@ def _restart(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
 def _leave(m: Record, w: Reals, v: Wholes, lane: int, status: int) -> None:
     """Writes the patient back and frees the lane."""
     q = v[_PATIENT, lane]
+    call_kernel(m.kernel_take_peaks, w)
     for i in range(m.n_states):
         put_real(m.of_state, q * m.n_states + i, w[m.y + i, lane])
         put_real(m.of_peak, q * m.n_states + i, w[m.peak + i, lane])
@@ -162,11 +163,24 @@ def _set_due(m: Record, w: Reals, v: Wholes, lane: int) -> None:
 
 def _load(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> bool:
     """Puts a patient into a lane, as it was left or at its start; says whether it is at its start."""
+    _give(m, w, lane, q)
+    call_kernel(m.kernel_start, w)
+    call_kernel(m.kernel_take_peaks, w)
+    fresh = _put(m, w, v, lane, q)
+    call_kernel(m.kernel_give_peaks, w)
+    return fresh
+
+
+def _give(m: Record, w: Reals, lane: int, q: int) -> None:
+    """The numbers of a patient."""
     n_given = m.n_parameters - 1
     for i in range(n_given):
         w[m.parameters + i, lane] = get_real(m.of_parameters, q * n_given + i)
     w[m.parameters + n_given, lane] = get_real(m.of_start_time, q)
-    call_kernel(m.kernel_start, w)
+
+
+def _put(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> bool:
+    """Where a patient stands, once what follows from its numbers is known."""
     fresh = get_whole(m.of_begun, q) == 0
     for i in range(m.n_states):
         value = w[m.u + i, lane] if fresh else get_real(m.of_state, q * m.n_states + i)
@@ -251,25 +265,13 @@ def _query(m: Record, w: Reals) -> None:
 
 def _bracket(m: Record, w: Reals, v: Wholes) -> bool:
     """Looks for truths that turn within the step, at its middle and end; says whether there is any."""
-    found = False
+    call_kernel(m.kernel_glance, w)
+    found = 0
     for lane in range(m.lanes):
-        v[_CROSSING, lane] = 0
-        w[m.low, lane] = 0.0
-    for part in range(1, 3):
-        fraction = 0.5 * part
-        for lane in range(m.lanes):
-            _ask(m, w, lane, fraction)
-        _query(m, w)
-        for lane in range(m.lanes):
-            if w[m.accepted, lane] == 0.0 or v[_CROSSING, lane]:
-                continue
-            if _turned(m, w, lane):
-                v[_CROSSING, lane] = 1
-                w[m.high, lane] = fraction
-                found = True
-            else:
-                w[m.low, lane] = fraction
-    return found
+        crosses = w[m.crosses, lane] != 0.0
+        v[_CROSSING, lane] = crosses
+        found += crosses
+    return found > 0
 
 
 def _narrow(m: Record, w: Reals, v: Wholes) -> bool:
@@ -309,32 +311,19 @@ def _find_crossings(m: Record, w: Reals, v: Wholes) -> None:
             put_whole(m.of_turns, q, get_whole(m.of_turns, q) + 1)
 
 
-def _is_due(m: Record, w: Reals, lane: int) -> bool:
-    """Whether the lane's step passes its next output time; the start of a step counts, its end does not."""
-    return w[m.accepted, lane] != 0.0 and w[m.due, lane] < w[m.end, lane]
-
-
-def _any_due(m: Record, w: Reals) -> bool:
-    """Whether any lane's step passes an output time."""
-    due = 0
-    for lane in range(m.lanes):
-        due += _is_due(m, w, lane)
-    return due > 0
-
-
 def _record(m: Record, w: Reals, v: Wholes) -> None:
     """Observables at the output times within the steps just taken."""
-    while _any_due(m, w):
+    while True:
+        call_kernel(m.kernel_aim, w)
+        due = 0
         for lane in range(m.lanes):
-            w[m.fraction, lane] = 0.0
-            if _is_due(m, w, lane):
-                when = w[m.due, lane]
-                w[m.query_time, lane] = when
-                w[m.fraction, lane] = max(0.0, min(1.0, (when - w[m.time, lane]) / w[m.step, lane]))
+            due += w[m.records, lane] != 0.0
+        if due == 0:
+            return
         call_kernel(m.kernel_locate_observed, w)
         call_kernel(m.kernel_observe, w)
         for lane in range(m.lanes):
-            if _is_due(m, w, lane):
+            if w[m.records, lane] != 0.0:
                 _store(m, w, v[_PATIENT, lane], v[_OUTPUT, lane], lane)
                 v[_OUTPUT, lane] += 1
                 _set_due(m, w, v, lane)
@@ -369,8 +358,10 @@ def _advance_lane(m: Record, w: Reals, v: Wholes, lane: int) -> None:
 
 def _look_inside(m: Record, w: Reals, v: Wholes) -> None:
     """Crossings and outputs within the steps just taken; a step that crosses ends there."""
-    if m.n_modes + m.n_conditions > 0:
-        _find_crossings(m, w, v)
+    if m.n_modes + m.n_conditions == 0:
+        _record(m, w, v)
+        return
+    _find_crossings(m, w, v)
     _record(m, w, v)
     for lane in range(m.lanes):
         if v[_CROSSING, lane]:
@@ -389,8 +380,7 @@ def _take_step(m: Record, w: Reals, v: Wholes) -> None:
         v[_STEPS, lane] += 1
         if w[m.accepted, lane] == 0.0:
             _check_rejected(m, w, v, lane)
-    if m.n_modes + m.n_conditions > 0 or _any_due(m, w):
-        _look_inside(m, w, v)
+    _look_inside(m, w, v)
     call_kernel(m.kernel_accept, w)
     for lane in range(m.lanes):
         if w[m.accepted, lane] != 0.0 and (
@@ -429,19 +419,34 @@ def run_block(m: Record, w: Reals, v: Wholes, absolute: int, first: int, last: i
 
 def truth_block(m: Record, w: Reals, v: Wholes, _: int, first: int, last: int) -> None:
     """Puts the truth of every condition, and the start values of those not begun, into a batch."""
-    for q in range(first, last):
-        fresh = _load(m, w, v, 0, q)
-        if fresh:
-            put_whole(m.of_begun, q, 1)
-            put_whole(m.of_next_action, q, get_whole(m.of_offsets, q))
-            put_real(m.of_step, q, -1.0)
+    q = first
+    while q < last:
+        count = min(m.lanes, last - q)
+        for lane in range(count):
+            _give(m, w, lane, q + lane)
+        call_kernel(m.kernel_start, w)
+        for lane in range(count):
+            if _put(m, w, v, lane, q + lane):
+                _begin(m, w, lane, q + lane)
             for i in range(m.n_states):
-                put_real(m.of_state, q * m.n_states + i, w[m.y + i, 0])
+                w[m.u + i, lane] = w[m.y + i, lane]
+            w[m.query_time, lane] = w[m.time, lane]
         if m.n_conditions > 0:
-            _look(m, w, 0)
-            for i in range(m.n_conditions):
-                put_real(m.of_truth, q * m.n_conditions + i, w[m.watched + m.n_modes + i, 0])
-            _take_amounts(m, w, q, 0)
+            call_kernel(m.kernel_watch, w)
+            for lane in range(count):
+                for i in range(m.n_conditions):
+                    put_real(m.of_truth, (q + lane) * m.n_conditions + i, w[m.watched + m.n_modes + i, lane])
+                _take_amounts(m, w, q + lane, lane)
+        q += count
+
+
+def _begin(m: Record, w: Reals, lane: int, q: int) -> None:
+    """Notes the start values of a patient not begun."""
+    put_whole(m.of_begun, q, 1)
+    put_whole(m.of_next_action, q, get_whole(m.of_offsets, q))
+    put_real(m.of_step, q, -1.0)
+    for i in range(m.n_states):
+        put_real(m.of_state, q * m.n_states + i, w[m.y + i, lane])
 
 
 def record_block(m: Record, w: Reals, v: Wholes, _: int, first: int, last: int) -> None:

@@ -10,6 +10,9 @@ Every kernel takes the address of a workspace (:mod:`vivocart.engine.layout`) an
 ``locate``     states (in ``u``) at ``fraction`` of the step; with ``_observed`` or ``_watched`` only those read there
 ``observe``    observables of ``u`` at ``query_time``
 ``watch``      truth of modes and conditions, and triggered amounts, for ``u`` at ``query_time``
+``glance``     whether a truth turns by the middle or the end of the step (``crosses``, ``low``, ``high``)
+``aim``        whether the step passes an output time (``records``), and where
+``take_peaks`` the largest sizes so far from the step's own rows to those in double; ``give_peaks`` back
 =============  ======================================================================================================
 
 ``guess`` and ``step`` (:mod:`vivocart.engine.stepping`) may be in single precision. There a register holds twice as many
@@ -41,6 +44,10 @@ KERNELS = (
     "locate_watched",
     "observe",
     "watch",
+    "glance",
+    "aim",
+    "take_peaks",
+    "give_peaks",
 )
 _MOST_INLINED = 16
 _INTRINSICS = (("fma", 3), ("sqrt", 1), ("floor", 1), ("ceil", 1), ("roundeven", 1), ("fabs", 1))
@@ -78,6 +85,7 @@ def write_module(program: Program, layout: Layout) -> str:
     own = [stepping.rates(), stepping.matrix(), stepping.solve(), stepping.guess(), stepping.step()]
     own += [writer.start(), writer.accept(), writer.observe(), writer.watch()]
     own += [writer.locate(), writer.locate_observed(), writer.locate_watched()]
+    own += [writer.glance(), writer.aim(), writer.take_peaks(), writer.give_peaks()]
     calls = sum(text.count(f"@{kind}_") for text in own for kind in ("vector", "forgiving", "single"))
     # where there are few, their long chains run beside the arithmetic around them
     inline = calls <= _MOST_INLINED
@@ -274,3 +282,57 @@ class _Writer:
         for i, node in enumerate(program.amounts):
             code.store("%w", at.amounts + i, written.value(node))
         return self._function("watch", code)
+
+    def glance(self) -> str:
+        """Whether any truth differs from what is held, in the middle of the step or else at its end."""
+        code, at = Code(self.at.lanes), self.at
+        zero, half, one = (code.number(value) for value in (0.0, 0.5, 1.0))
+        middle = code.add(code.load("%w", at.time), code.mul(half, code.load("%w", at.step)))
+        accepted = code.compare("une", code.load("%w", at.accepted), zero)
+        turned: list[str] = []
+        for fraction, time in ((half, middle), (one, code.load("%w", at.end))):
+            code.store("%w", at.fraction, fraction)
+            code.store("%w", at.query_time, time)
+            code.do("call void @locate_watched(ptr %w)")
+            code.do("call void @watch(ptr %w)")
+            differs = code.compare("one", zero, zero)
+            for i in range(at.n_modes + at.n_conditions):
+                now, held = code.load("%w", at.watched + i), code.load("%w", at.modes + i)
+                differs = code.logic("or", differs, code.compare("une", now, held))
+            turned.append(differs)
+        crosses = code.logic("and", accepted, code.logic("or", *turned))
+        code.store("%w", at.crosses, code.choose(crosses, one, zero))
+        code.store("%w", at.low, code.choose(turned[0], zero, half))
+        code.store("%w", at.high, code.choose(turned[0], half, one))
+        return function("glance", "ptr %w", code)
+
+    def aim(self) -> str:
+        """The next output time as a fraction of the step, where the step passes it; its start counts, its end does not."""
+        code, at = Code(self.at.lanes), self.at
+        zero, one = code.number(0.0), code.number(1.0)
+        due, time = code.load("%w", at.due), code.load("%w", at.time)
+        passes = code.compare("olt", due, code.load("%w", at.end))
+        passes = code.logic("and", passes, code.compare("une", code.load("%w", at.accepted), zero))
+        fraction = code.smaller(code.div(code.sub(due, time), code.load("%w", at.step)), one)
+        code.store("%w", at.fraction, code.choose(passes, code.larger(fraction, zero), zero))
+        code.store("%w", at.query_time, code.choose(passes, due, time))
+        code.store("%w", at.records, code.choose(passes, one, zero))
+        return function("aim", "ptr noalias %w", code)
+
+    def take_peaks(self) -> str:
+        """The largest sizes so far, for the loop around the kernels."""
+        code = Code(self.at.lanes, "float" if self.at.is_single else "double")
+        if self.at.is_single:
+            sizes = code.address(single_rows(code, self.at), self.at.size)
+            peaks = code.wide.address("%w", self.at.peak)
+            loop(code, self.n, lambda i: code.wide.store(peaks, i, code.widened(code.load(sizes, i))))
+        return function("take_peaks", "ptr noalias %w", code)
+
+    def give_peaks(self) -> str:
+        """The largest sizes so far, for the step."""
+        code = Code(self.at.lanes, "float" if self.at.is_single else "double")
+        if self.at.is_single:
+            sizes = code.address(single_rows(code, self.at), self.at.size)
+            peaks = code.wide.address("%w", self.at.peak)
+            loop(code, self.n, lambda i: code.store(sizes, i, code.narrowed(code.wide.load(peaks, i))))
+        return function("give_peaks", "ptr noalias %w", code)

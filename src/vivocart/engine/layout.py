@@ -58,6 +58,8 @@ class Layout(NamedTuple):
     hits: int  # 1 where the step ends at the boundary
     rejected: int  # 1 where the last step did not stand
     due: int  # next output time
+    records: int  # 1 where the step passes it
+    crosses: int  # 1 where a truth turns within the step
     low: int  # fraction of the step before a crossing
     high: int  # and after it
     first: int  # step that suited after the last start of a dose; 0 if not known
@@ -70,6 +72,7 @@ class Layout(NamedTuple):
     start: int  # copy of the states at the start of the step
     numbers: int  # copy of the patient's numbers
     tolerance: int  # copy of the absolute tolerances
+    size: int  # what stands in the peaks between calls
     rows: int  # all rows, as rows of doubles
     singles: int  # rows of doubles before those in single precision
 
@@ -90,10 +93,11 @@ def lay_out(sizes: dict[str, int]) -> Layout:
     if not is_single:
         stage = {"stage": places["u"], "increment": places["u"]}
         copies = {"start": places["y"], "numbers": places["constants"], "tolerance": places["absolute"]}
+        copies["size"] = places["peak"]
         del own["stage"]
         rows, more = _places(row, own)
         return Layout(**sizes, **places, **more, **stage, **copies, rows=rows, singles=0)
-    own |= {"increment": n, "start": n, "numbers": sizes["n_constants"], "tolerance": n}
+    own |= {"increment": n, "start": n, "numbers": sizes["n_constants"], "tolerance": n, "size": n}
     length, more = _places(0, own)
     return Layout(**sizes, **places, **more, rows=row + (length + 1) // 2, singles=row)
 

@@ -300,23 +300,24 @@ class StepWriter:
         """End of the step, norm of the error, factor for the next step."""
         at, wide = self.at, code.wide
         relative = code.narrowed(wide.load("%w", at.relative))
-        y, y1, peak = (wide.address("%w", row) for row in (at.y, at.y1, at.peak))
-        gained = code.address(rows, at.increment)
-        absolute = code.address(rows, at.tolerance)
+        y, y1 = wide.address("%w", at.y), wide.address("%w", at.y1)
+        started, gained, sizes, absolute = (
+            code.address(rows, row) for row in (at.start, at.increment, at.size, at.tolerance)
+        )
 
         def body(i: str, sums: list[str]) -> list[str]:
-            error, start = code.load(last, i), wide.load(y, i)
+            error = code.load(last, i)
             end = code.widened(code.add(code.load(gained, i), error))
             if at.is_single:
-                end = wide.add(start, end)
+                end = wide.add(wide.load(y, i), end)
             wide.store(y1, i, end)
-            before, after = wide.intrinsic("fabs", start), wide.intrinsic("fabs", end)
-            top = wide.larger(wide.load(peak, i), before)
+            before = code.intrinsic("fabs", code.load(started, i))
+            larger = code.larger(before, code.intrinsic("fabs", code.narrowed(end)))
+            top = code.larger(code.load(sizes, i), before)
             code.part()  # else the write becomes a masked one, which takes as long as twenty others
-            wide.store(peak, i, top)
-            larger = code.narrowed(wide.larger(before, after))
+            code.store(sizes, i, top)
             # the absolute tolerance is meant for states of size one; larger ones have it in proportion
-            top = code.larger(code.larger(code.narrowed(top), larger), code.number(1.0))
+            top = code.larger(code.larger(top, larger), code.number(1.0))
             weight = code.fma(relative, larger, code.mul(code.load(absolute, i), top))
             scaled = code.guarded_div(error, code.add(weight, self._tiny(code)))
             return [code.fma(scaled, scaled, sums[0])]
