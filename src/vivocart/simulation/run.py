@@ -134,17 +134,9 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         on_progress=on_progress,
     )
     failures = _failures(solution, patients)
-    accuracy: dict[str, object] = {"relative_tolerance": relative_tolerance}
-    if absolute_tolerance != ABSOLUTE_TOLERANCE:
-        accuracy["absolute_tolerance"] = absolute_tolerance
-    if compiled.precision != "double":
-        accuracy["precision"] = compiled.precision
+    accuracy = _accuracy(relative_tolerance, absolute_tolerance, precision)
     if strict and len(failures):
-        worst = failures.iloc[0]
-        raise SimulationError(
-            f"{len(failures)} of {len(patients)} patients failed; patient {worst['patient']} at day "
-            f"{worst['time_days']:.4g}, state {worst['state']}: {worst['reason']}; {worst['advice']}"
-        )
+        _refuse(failures, len(patients))
     return Simulation(
         values=by_observable(solution.values, room),
         times_days=times,
@@ -295,6 +287,24 @@ def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
         for entry in solution.failures
     ]
     return pd.DataFrame(rows, columns=_NO_FAILURES.columns)
+
+
+def _accuracy(relative: float, absolute: float, precision: Precision) -> dict[str, object]:
+    """What was asked of the solver, as far as it is not usual."""
+    asked: dict[str, object] = {"relative_tolerance": relative}
+    if absolute != ABSOLUTE_TOLERANCE:
+        asked["absolute_tolerance"] = absolute
+    if precision != "double":
+        asked["precision"] = precision
+    return asked
+
+
+def _refuse(failures: pd.DataFrame, n_patients: int) -> None:
+    worst = failures.iloc[0]
+    raise SimulationError(
+        f"{len(failures)} of {n_patients} patients failed; patient {worst['patient']} at day "
+        f"{worst['time_days']:.4g}, state {worst['state']}: {worst['reason']}; {worst['advice']}"
+    )
 
 
 def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[Rescue]) -> pd.DataFrame:
