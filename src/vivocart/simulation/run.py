@@ -134,7 +134,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         on_progress=on_progress,
     )
     failures = _failures(solution, patients)
-    accuracy = _accuracy(relative_tolerance, absolute_tolerance, precision)
+    accuracy = _accuracy(relative_tolerance, absolute_tolerance, compiled.precision)
     if strict and len(failures):
         _refuse(failures, len(patients))
     return Simulation(
