@@ -20,6 +20,7 @@ from reference import errors
 
 PEERS = {
     "vivocart": "own:make",
+    "vivocart_single": "own:make_single",
     "vivocart_whole": "own:make_whole",
     "numbalsoda": "lsoda:make_numbalsoda",
     "roadrunner": "roadrunner_peer:make_segments",
@@ -63,7 +64,7 @@ def climb(problem: Prepared, solver: Solver, reference: np.ndarray, budget: floa
     rungs: list[dict] = []
     began = solver.clock()
     for factor in _FACTORS:
-        for rtol in (rung for rung in _LADDER if rung < 1.01 * solver.loosest):
+        for rtol in (rung for rung in _LADDER if 0.99 * solver.tightest < rung < 1.01 * solver.loosest):
             if solver.clock() - began > budget:
                 return rungs
             rungs.append(rung_at(problem, solver, reference, rtol, rtol * factor))

@@ -42,19 +42,19 @@ _LOADED = load_object(compile_object(_OFTEN), ("often",))
 _call_often = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(_LOADED.addresses[0])
 
 
-def peak_gigaflops(lanes: int) -> float:
+def peak_gigaflops(lanes: int, element: str = "double") -> float:
     """Operations a second of fused multiply-adds on independent registers, in 10*9."""
-    vector = f"<{lanes} x double>"
-    half = f"{vector} <{', '.join(['double 5.000000e-01'] * lanes)}>"
+    vector, bits = f"<{lanes} x {element}>", 64 if element == "double" else 32
+    half = f"{vector} <{', '.join([f'{element} 5.000000e-01'] * lanes)}>"
     lines = [
-        f"declare {vector} @llvm.fma.v{lanes}f64({vector}, {vector}, {vector})",
+        f"declare {vector} @llvm.fma.v{lanes}f{bits}({vector}, {vector}, {vector})",
         "define void @peak(ptr %w) {",
         "entry:",
     ]
     lines += [f"  %start = load {vector}, ptr %w, align 8", "  br label %loop", "loop:"]
     lines += ["  %i = phi i64 [ 0, %entry ], [ %next, %loop ]"]
     lines += [f"  %a{k} = phi {vector} [ %start, %entry ], [ %b{k}, %loop ]" for k in range(_CHAINS)]
-    call = f"call {vector} @llvm.fma.v{lanes}f64"
+    call = f"call {vector} @llvm.fma.v{lanes}f{bits}"
     lines += [f"  %b{k} = {call}({vector} %a{k}, {half}, {vector} %start)" for k in range(_CHAINS)]
     lines += [
         "  %next = add i64 %i, 1",
@@ -109,15 +109,18 @@ def operations(text: str) -> dict[str, Counter[str]]:
     return counted
 
 
-def of_problem(problem: Problem, peak: float) -> dict:
-    """Operations a step, seconds a step in the kernel and in all, and the shares of the peak."""
-    lanes, system = vector_lanes(), problem.system
+def of_problem(problem: Problem, peak: float, precision: str) -> dict:
+    """Operations a step, seconds a step in the kernel and in all, and the shares of the peak in that precision."""
+    is_single, system = precision == "single", problem.system
+    lanes = vector_lanes() * (2 if is_single else 1)
     absent = states_that_stay_zero(system, (problem.dosed,))
     program = build_program(system, tuple(problem.observables.values()), (problem.dosed,), (), (), absent)
-    counts = operations(write_module(program, plan(program, lanes)))["step"]
+    counts = operations(write_module(program, plan(program, lanes, is_single=is_single)))["step"]
     flops = sum(cost * counts[op] for op, cost in _COSTS.items())
     instructions = sum(counts[op] for op in _COSTS)
-    compiled = compile_system(system, observables=problem.observables, dosed=(problem.dosed,))
+    compiled = compile_system(
+        system, observables=problem.observables, dosed=(problem.dosed,), precision=precision
+    )
     n, place = 1000, system.state_ids.index(problem.dosed)
     doses = same_doses(n, [(start, length, place, amount) for start, length, amount in problem.doses])
     best = np.inf
@@ -130,6 +133,7 @@ def of_problem(problem: Problem, peak: float) -> dict:
     in_kernel = _least(compiled.kernels.step, _workspace(compiled, problem).ctypes.data, 2000)
     whole = best / (found.steps.sum() / lanes)
     return {
+        "precision": precision,
         "lanes": lanes,
         "states_integrated": compiled.layout.n_states,
         "steps_per_patient": float(found.steps.mean()),
@@ -155,18 +159,30 @@ def _workspace(compiled: object, problem: Problem) -> np.ndarray:
     w = raw[skip : skip + at.rows * at.lanes].reshape(at.rows, at.lanes)
     given = problem.patients.shape[1]
     w[at.parameters : at.parameters + given] = problem.patients[: at.lanes].T
+    w[at.absolute : at.absolute + at.n_states] = 1e-8
     _call_often(compiled.kernels.start, w.ctypes.data, 1)
     w[at.y : at.y + at.n_states] = w[at.u : at.u + at.n_states]
     w[at.step], w[at.relative] = 0.01, 1e-5
-    w[at.absolute : at.absolute + at.n_states] = 1e-8
     return w
 
 
 def main() -> None:
     lanes = vector_lanes()
-    peak = peak_gigaflops(lanes)
-    found = {problem.id: of_problem(problem, peak) for problem in load_problems()}
-    print(json.dumps({"peak_gigaflops_one_core": peak, "problems": found}))
+    peaks = {"double": peak_gigaflops(lanes), "single": peak_gigaflops(2 * lanes, "float")}
+    found = {
+        f"{problem.id}, {precision}": of_problem(problem, peak, precision)
+        for problem in load_problems()
+        for precision, peak in peaks.items()
+    }
+    print(
+        json.dumps(
+            {
+                "peak_gigaflops_one_core": peaks["double"],
+                "peak_gigaflops_one_core_single": peaks["single"],
+                "problems": found,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -87,6 +87,7 @@ class Solver:
     most_patients: int = 2000
     least_patients: int = 1  # that it is made for at once
     loosest: float = 1e-3  # relative tolerance at which its ladder starts
+    tightest: float = 0.0  # and below which there is no use in going on
     clock: Callable[[], float] = time.process_time  # processor seconds of the process that solves
 
 
