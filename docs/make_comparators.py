@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vivocart.calibration.fits import Family, families, own_parameters
-from vivocart.calibration.insight import contraction, predicted
+from vivocart.calibration.insight import contraction, fit_numbers, predicted
 from vivocart.calibration.likelihood import Reading, log_likelihood, readings_of
 from vivocart.calibration.observations import observations
 from vivocart.calibration.posterior import Posterior, load_posterior
@@ -57,6 +57,7 @@ def row_of(name: str, family: Family, model: Model) -> str:
     """One family as a row of the table."""
     posterior = load_posterior(name, model=model)
     table, learned = predicted(posterior), contraction(posterior, model)
+    run = fit_numbers(posterior)
     informed = int(np.count_nonzero(learned["informed"].to_numpy(dtype=bool)))
     before, after = (
         float(np.median(log_likelihoods(posterior, family, group)))
@@ -67,6 +68,7 @@ def row_of(name: str, family: Family, model: Model) -> str:
         f"`{name}`",
         ", ".join(family.studies),
         f"{before:.0f} → {at_end:.1f} ({after:.0f})",
+        f"{run['particles']:.0f} ({run['independent_particles']:.0f})",
         f"{informed} of {2 * len(own_parameters(family, model))}",
         f"{inside(table, 'prior_', fitted=True)} → {inside(table, '', fitted=True)}",
         f"{inside(table, 'prior_', fitted=False)} → {inside(table, '', fitted=False)}",
@@ -80,10 +82,10 @@ def main() -> None:
     """Put the table between its marks."""
     model = load_model()
     head = (
-        "| family | fitted to | log likelihood, start → end (new cohorts) | unknowns informed | fitted numbers inside 90 %, "
+        "| family | fitted to | log likelihood, start → end (new cohorts) | particles (worth) | unknowns informed | fitted numbers inside 90 %, "
         "before → after | held-out rows of these studies | studies no fit saw | command |"
     )
-    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    lines = [head, "|---|---|---|---|---|---|---|---|---|"]
     lines += [row_of(name, family, model) for name, family in families().items()]
     page = PAGE.read_text(encoding="utf-8")
     start, rest = page.split(BEGIN)
