@@ -1,4 +1,4 @@
-"""Write the table of comparators into ``calibration.md`` from the shipped posteriors: ``python docs/make_comparators.py``."""
+"""Write the table of comparators into ``calibration.md`` from shipped posteriors: ``python docs/make_comparators.py``."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def main() -> None:
     """Put the table between its marks."""
     model = load_model()
     head = (
-        "| family | fitted to | log likelihood, start → end (new cohorts) | particles (worth) | unknowns informed | fitted numbers inside 90 %, "
+        "| family | fitted to | log likelihood, start → end (new cohorts) | particles (worth) | "
+        "unknowns informed | fitted numbers inside 90 %, "
         "before → after | held-out rows of these studies | studies no fit saw | command |"
     )
     lines = [head, "|---|---|---|---|---|---|---|---|---|"]
