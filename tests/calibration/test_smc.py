@@ -209,3 +209,21 @@ def test_first_particles_are_the_prior():
     for z in (particles.typical[:, 0], particles.spread[:, 0], particles.cohorts[0].eta.ravel()):
         assert abs(z.mean()) < 4 / math.sqrt(len(z))
         assert abs(z.std() - 1.0) < 4 / math.sqrt(2 * len(z))
+
+
+def test_a_large_start_gives_the_same_posterior_in_fewer_steps():
+    unknowns, weights = _by_importance(ROWS, 5)
+    mean = unknowns @ weights / weights.sum()
+    sd = np.sqrt((unknowns**2) @ weights / weights.sum() - mean**2)
+    few = SmcSettings(n_particles=500, seed=5, sweeps=4, last_sweeps=8)
+    small, large = (run(problem(ROWS), replace(few, n_first=count)) for count in (0, 20_000))
+    assert len(large.stages) < len(small.stages)
+    assert len(large.particles) == len(small.particles) == 500
+    assert large.stages[0].effective == pytest.approx(250.0, rel=1e-6)
+    found = np.stack(
+        [large.particles.typical[:, 0], large.particles.typical[:, 1], large.particles.spread[:, 0]]
+    )
+    np.testing.assert_array_less(np.abs(found.mean(axis=1) - mean), 4 * sd / math.sqrt(125))
+    np.testing.assert_allclose(found.std(axis=1), sd, rtol=0.25)
+    evidence = sum(stage.log_evidence_gain for stage in large.stages)
+    assert evidence == pytest.approx(math.log(weights.mean()), abs=0.2)

@@ -30,7 +30,7 @@ from vivocart.calibration.particles import Particles, Problem, first_particles
 from vivocart.ground.errors import SimulationError
 from vivocart.ground.streams import uniforms
 
-SAMPLER = 2
+SAMPLER = 3
 """Number of the sampler: raised with every change of moves or temperatures, so that unlike runs are never put together."""
 
 _ESS_SHARE = 0.5  # of the particles that a step of the temperature keeps effective
@@ -53,6 +53,10 @@ class SmcSettings:
         Rounds of moves after each step of the temperature, and after the last.
     patient_groups
         A cohort's patients are moved in so many groups, one after the other: fewer are quicker, more move further.
+    n_first
+        Particles drawn from the prior, as many as ``n_particles`` if fewer. They are simulated once and never moved, so that
+        many cost little; and the more there are, the further the first step of the temperature goes, to particles that owe
+        nothing to moves.
     """
 
     n_particles: int = 1000
@@ -60,6 +64,7 @@ class SmcSettings:
     sweeps: int = 5
     last_sweeps: int = 10
     patient_groups: int = 5
+    n_first: int = 0
 
 
 @final
@@ -117,11 +122,12 @@ def begin(problem: Problem, settings: SmcSettings, *, threads: int | None = None
     SimulationError
         If the likelihood is zero in nearly every particle.
     """
-    particles = first_particles(problem, settings.n_particles, settings.seed, threads)
+    count = max(settings.n_first, settings.n_particles)
+    particles = first_particles(problem, count, settings.seed, threads)
     zero = int((~np.isfinite(particles.log_likelihood)).sum())
-    if settings.n_particles - zero < 10:
+    if count - zero < 10:
         raise SimulationError(
-            f"the likelihood is zero in {zero} of {settings.n_particles} particles of the prior; "
+            f"the likelihood is zero in {zero} of {count} particles of the prior; "
             "simulate more particles, or look at the observations that no patient can show"
         )
     return SmcState(particles=particles, zero_at_start=zero)
@@ -207,23 +213,24 @@ def _weights(log_likelihood: np.ndarray, gain: float) -> np.ndarray:
     return np.where(np.isfinite(log_likelihood), gain * log_likelihood, -np.inf)
 
 
-def systematic_places(log_weights: np.ndarray, uniform: float) -> np.ndarray:
-    """Places of the particles that systematic resampling keeps, ascending, as many as there are weights."""
+def systematic_places(log_weights: np.ndarray, uniform: float, count: int | None = None) -> np.ndarray:
+    """Places of the particles that systematic resampling keeps, ascending: ``count``, or as many as there are weights."""
+    kept = len(log_weights) if count is None else count
     weights = np.exp(log_weights - _log_sum(log_weights))
     edges = np.cumsum(weights)
     edges /= edges[-1]
-    wanted = (np.arange(len(weights)) + uniform) / len(weights)
+    wanted = (np.arange(kept) + uniform) / kept
     return np.searchsorted(edges, wanted, side="left")
 
 
 def _resampled(problem: Problem, settings: SmcSettings, state: SmcState) -> SmcState:
     likelihood = state.particles.log_likelihood
     n = len(likelihood)
-    alive = int(np.isfinite(likelihood).sum())
+    alive = min(int(np.isfinite(likelihood).sum()), settings.n_particles)
     temperature = next_temperature(likelihood, state.temperature, _ESS_SHARE * alive)
     weights = _weights(likelihood, temperature - state.temperature)
     u = float(uniforms(settings.seed, f"calibration/{state.stage}/resample", 0, 1)[0, 0])
-    particles = state.particles.take(systematic_places(weights, u))
+    particles = state.particles.take(systematic_places(weights, u, settings.n_particles))
     reference = reference_of(particles, problem.inert)
     return replace(
         state,
