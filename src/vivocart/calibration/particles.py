@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -18,6 +19,7 @@ from vivocart.model.load import Model
 from vivocart.patients.draws import chosen_scenarios
 
 _MAXIMUM_ATTEMPTS = 400
+_PATIENTS_AT_ONCE = 8_000
 
 
 @final
@@ -276,7 +278,41 @@ def first_particles(problem: Problem, n_particles: int, seed: int, threads: int 
         cohorts=fresh_cohorts(problem, n_particles, seed, "calibration/start"),
         log_likelihoods=np.zeros((n_particles, len(problem.studies))),
     )
-    return simulated(problem, particles, tuple(range(len(problem.studies))), threads)
+    patients = sum(study.design.n_patients for study in problem.studies) * problem.cohorts_per_particle
+    at_once = max(1, _PATIENTS_AT_ONCE // patients)  # their trajectories would fill the memory
+    every = tuple(range(len(problem.studies)))
+    return _joined(
+        [
+            simulated(
+                problem, particles.take(np.arange(start, min(start + at_once, n_particles))), every, threads
+            )
+            for start in range(0, n_particles, at_once)
+        ]
+    )
+
+
+def _joined(parts: Sequence[Particles]) -> Particles:
+    """Particles one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def together(arrays: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate(list(arrays))
+
+    return Particles(
+        typical=together(part.typical for part in parts),
+        spread=together(part.spread for part in parts),
+        scenario=together(part.scenario for part in parts),
+        cohorts=tuple(
+            Cohorts(
+                eta=together(cohort.eta for cohort in studies),
+                numbers=together(cohort.numbers for cohort in studies),
+                values=together(cohort.values for cohort in studies),
+            )
+            for studies in zip(*(part.cohorts for part in parts), strict=True)
+        ),
+        log_likelihoods=together(part.log_likelihoods for part in parts),
+    )
 
 
 def fresh_cohorts(problem: Problem, n_particles: int, seed: int, stream: str) -> tuple[Cohorts, ...]:

@@ -41,7 +41,6 @@ SMALL_FIT = SmcSettings(n_particles=200, sweeps=3, last_sweeps=10, patient_group
 """A fit of a replicate: as few particles as still converge."""
 
 _MAXIMUM_TRUTHS = 50
-_PRIOR_AT_ONCE = 3_000
 
 
 @final
@@ -200,17 +199,10 @@ def rank_among_prior(
     Ranks
         Out of 999. A truth that could print no study is left out and counted in ``n_redrawn``.
     """
-    parts = [
-        first_particles(problem, min(_PRIOR_AT_ONCE, n_prior - start), seed * 1_000_003 + start, threads)
-        for start in range(0, n_prior, _PRIOR_AT_ONCE)
-    ]
+    prior = first_particles(problem, n_prior, seed, threads)
     rows = [(place, row) for place, study in enumerate(problem.studies) for row in study.fitted]
-    statistics = [
-        np.concatenate([statistics_of(row, part.cohorts[place].values[:, 0]) for part in parts])
-        for place, row in rows
-    ]
-    named = [dict(quantities(part)) if quantities else {} for part in parts]
-    values = {name: np.concatenate([part[name] for part in named]) for name in named[0]}
+    statistics = [statistics_of(row, prior.cohorts[place].values[:, 0]) for place, row in rows]
+    values = dict(quantities(prior)) if quantities else {}
     names = (*values, *(row.observation.id for _, row in rows), "log likelihood")
     ranks: list[list[int]] = []
     for truth in range(n_truths):

@@ -47,6 +47,9 @@ DEFAULT_SWEEPS = 6
 LAST_SWEEPS = (
     5  # times as many rounds after the last step: the particles that are kept should forget their ancestors
 )
+FIRST_PARTICLES = (
+    8  # times as many of the prior as are moved: two rounds' work that saves whole steps of the temperature
+)
 _PATIENTS_AT_ONCE = 6_000  # patients in all particles together: about a second on two cores
 _LEAST_PARTICLES, _MOST_PARTICLES = 200, 1_200
 
@@ -185,11 +188,13 @@ def calibrate(
     rows = observations(extra=extra_observations)
     problem = problem_of(used, known, rows, cohorts_per_particle=cohorts_per_particle, on_message=on_message)
     width = sum(part.design.n_patients for part in problem.studies) * cohorts_per_particle
+    count = _default_particles(width) if n_particles is None else n_particles
     settings = SmcSettings(
-        n_particles=_default_particles(width) if n_particles is None else n_particles,
+        n_particles=count,
         seed=seed,
         sweeps=sweeps,
         last_sweeps=LAST_SWEEPS * sweeps,
+        n_first=FIRST_PARTICLES * count,
     )
     asked = dataclasses.asdict(settings) | {"cohorts_per_particle": cohorts_per_particle}
     return fit_problem(
