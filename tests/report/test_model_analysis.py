@@ -6,6 +6,7 @@ import dataclasses
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from vivocart.ground.errors import InputError
@@ -65,6 +66,29 @@ def test_no_item_is_filled_with_words_alone(analysis: ModelAnalysis, context: An
             assert re.search(r"\d", text), entry.item.title
         else:
             assert entry.open, entry.item.title
+
+
+def test_all_parameters_stand_in_it_and_what_a_fit_learned(analysis: ModelAnalysis, context: AnalysisContext):
+    page = render_model_analysis(analysis, context)
+    assert all(f'<th scope="row">{name}</th>' in page for name in analysis.parameters)
+    assert analysis.learned is None and "share of the prior variance that is gone" not in page
+    row = {
+        "part": "typical",
+        "parameter": "car_loss",
+        "contraction": 0.42,
+        "shift": -0.7,
+        "median": 1.4,
+        "q05": 1.0,
+    }
+    learned = pd.DataFrame([row | {"q95": 2.0, "informed": True}, row | {"q95": 2.0, "informed": False}])
+    fitted = dataclasses.replace(analysis, learned=learned)
+    block = BLOCKS["identifiability"](fitted)
+    assert "1 of 2 unknowns" in block.lines[0]
+    assert block.rows == (("car_loss", "typical value", "42 %", "-0.7", "1.4 (1 to 2)"),)
+
+
+def test_its_command_names_all_that_its_numbers_hang_on(analysis: ModelAnalysis):
+    assert analysis.command == "vivocart report credibility hn2301 --cohorts 2 --seed 1 --draws prior"
 
 
 def test_words_of_a_block_are_no_result():

@@ -66,7 +66,8 @@ def _lines(label: str) -> OnProgress:
             return
         shown = step
         left = (time.monotonic() - started) * (total - done) / max(done, 1)
-        remaining = f", about {left:.0f} s left" if 0 < done < total else ""
+        is_known = 0 < step < _PLAIN_STEPS  # the first patients wait for the compiler and foretell nothing
+        remaining = f", about {left:.0f} s left" if is_known else ""
         click.echo(f"{label}: {100 * done // max(total, 1)} % ({done} of {total}){remaining}", err=True)
 
     return on_progress

@@ -20,13 +20,17 @@ Limits = Mapping[str, float]
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Sentences, and a table if ``columns`` are given. ``computed`` says that its numbers come from this analysis."""
+    """Sentences, and a table if ``columns`` are given. ``computed`` says that its numbers come from this analysis.
+
+    A long table is ``folded`` under the words given.
+    """
 
     lines: tuple[str, ...]
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     link: str = ""
     computed: bool = True
+    folded: str = ""
 
     @property
     def has_results(self) -> bool:
@@ -122,7 +126,7 @@ def _criteria(analysis: ModelAnalysis, _question: str, _context: str, limits: Li
     checks = check_block(analysis, limits, [check.id for check in analysis.checks])
     rows = tuple(
         (
-            f"Coverage, {entry.status}",
+            f"Coverage of {100 * entry.level:.0f} %, {entry.status}",
             f"{entry.n_inside} of {entry.n}",
             f"{100 * entry.level:.0f} % within the exact interval",
             "passed" if entry.is_plausible else "FAILED",
@@ -240,6 +244,72 @@ def _assumptions(analysis: ModelAnalysis, *_: object) -> Block:
     )
 
 
+def _parameters(analysis: ModelAnalysis, *_: object) -> Block:
+    """Every parameter; those of the trial's table, whose meaning and source stand in the note."""
+    rows = tuple(
+        (
+            row["parameter_id"],
+            row["kind"],
+            f"{exact(row['value'])} {unit_words(row['unit'])}".strip(),
+            _between(row["parameter_id"], analysis),
+            ", ".join(analysis.parameters[row["parameter_id"]].quantity_ids) or "none",
+            row["note"],
+        )
+        for row in sorted(records(analysis.weights), key=lambda row: row["parameter_id"])
+    )
+    return Block(
+        lines=(
+            f"All {len(rows)} parameters. What each quantity says and where it was read: vivocart evidence uses.",
+        ),
+        columns=(
+            "Parameter",
+            "Kind",
+            "Value",
+            "Between patients; uncertainty",
+            "Quantities",
+            "What it rests on",
+        ),
+        rows=rows,
+        folded=f"The {len(rows)} parameters",
+    )
+
+
+def _between(name: str, analysis: ModelAnalysis) -> str:
+    row = analysis.parameters[name]
+    parts = [
+        f"{size:g} {kind.replace('_', ' ')}" if size is not None and kind else ""
+        for size, kind in ((row.spread, row.spread_kind), (row.uncertainty, row.uncertainty_kind))
+    ]
+    if not any(parts):
+        return "not varied"
+    return f"{row.distribution}: {parts[0] or 'none'}; {parts[1] or 'none'}"
+
+
+def _identifiability(analysis: ModelAnalysis, *_: object) -> Block:
+    if analysis.learned is None:
+        return Block(lines=(), computed=False)
+    table = records(analysis.learned)
+    told = [row for row in table if row["informed"]]
+    shown = tuple(
+        (
+            row["parameter"],
+            "typical value" if row["part"] == "typical" else "spread between patients",
+            f"{100 * max(0.0, row['contraction']):.0f} %",
+            f"{row['shift']:.1f}",
+            f"{exact(row['median'])} ({exact(row['q05'])} to {exact(row['q95'])})",
+        )
+        for row in told[:_SHOWN]
+    )
+    return Block(
+        lines=(
+            f"The fitted observations tell something of {len(told)} of {len(table)} unknowns; of the others the posterior "
+            "is the prior. Contraction: share of the prior variance that is gone.",
+        ),
+        columns=("Parameter", "Part", "Contraction", "Shift, prior SD", "Posterior median (90 %)"),
+        rows=shown,
+    )
+
+
 def _sensitivity(analysis: ModelAnalysis, *_: object) -> Block:
     result = analysis.sensitivity
     rows = tuple(
@@ -252,10 +322,11 @@ def _sensitivity(analysis: ModelAnalysis, *_: object) -> Block:
         )
         for row in records(result.strongest.head(_SHOWN))
     )
+    bare = ", ".join(result.left_out) or "none"
     return Block(
         lines=(
             f"Sobol indices in the typical patient over {len(result.parameter_ids)} uncertain typical values that screening "
-            f"kept of {len(result.inputs)}, {result.n_runs:,} runs; {len(result.left_out)} endpoints have none.",
+            f"kept of {len(result.inputs)}, {result.n_runs:,} runs; endpoints without any: {bare}.",
         ),
         columns=("Parameter", "Kind", "Endpoint", "First order", "Total order (95 %)"),
         rows=rows,
@@ -404,6 +475,8 @@ BLOCKS: Mapping[str, Callable[..., Block]] = {
     "plan": _plan,
     "mechanisms": _mechanisms,
     "assumptions": _assumptions,
+    "parameters": _parameters,
+    "identifiability": _identifiability,
     "sensitivity": _sensitivity,
     "samples": _samples,
     "conditions": _conditions,

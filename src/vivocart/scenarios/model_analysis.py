@@ -9,15 +9,19 @@ from typing import Any, final
 import numpy as np
 import pandas as pd
 
+from vivocart.calibration.insight import contraction
+from vivocart.calibration.posterior import load_posterior
 from vivocart.decisions.sensitivity import GlobalSensitivity, global_sensitivity
 from vivocart.endpoints.registry import find_endpoint
 from vivocart.endpoints.table import endpoints, quantiles
 from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model, load_model
 from vivocart.model.mechanisms import load_mechanisms, with_mechanisms
+from vivocart.model.rows import ParameterRow
 from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.arms import CHUNK, Setting
 from vivocart.scenarios.credibility import Credibility
+from vivocart.scenarios.shipped_fits import ShippedFits
 from vivocart.scenarios.support import shipped_support
 from vivocart.scenarios.validation import validate_studies
 from vivocart.scenarios.validation_draws import NamedDraws, draws_source
@@ -60,7 +64,8 @@ class ModelAnalysis:
     """What a model analysis report is filled from; every number in it was computed by the run that made it.
 
     ``mechanisms`` has a row for each alternative mechanism: ``mechanism, label, sentence`` and a column for each endpoint of
-    the question, the share or median over the same patients at the mechanism's typical values, highest dose.
+    the question, the share or median over the same patients at the mechanism's typical values, highest dose. ``learned`` is
+    the table of :func:`vivocart.calibration.insight.contraction` of the posterior whose draws were taken, if one was.
     """
 
     study: Study
@@ -77,6 +82,8 @@ class ModelAnalysis:
     sensitivity: GlobalSensitivity
     evidence: Mapping[str, int]
     n_model: Mapping[str, int]
+    parameters: Mapping[str, ParameterRow]
+    learned: pd.DataFrame | None
     command: str
     provenance: Provenance
 
@@ -126,7 +133,9 @@ def run_model_analysis(
     say("answering the question")
     answers, n_failed = _answers(model, plan, source, endpoint_ids, seed, threads)
     say("weighing what is assumed")
-    command = f"vivocart report credibility {study.id.lower()} --seed {seed} --draws {draws}"
+    command = (
+        f"vivocart report credibility {study.id.lower()} --cohorts {n_cohorts} --seed {seed} --draws {draws}"
+    )
     return ModelAnalysis(
         study=study,
         plan=plan,
@@ -152,9 +161,18 @@ def run_model_analysis(
         ),
         evidence=_evidence(),
         n_model=_sizes(model),
+        parameters=model.parameters,
+        learned=_learned(model, draws),
         command=command,
         provenance=_provenance(model, study, source.label, seed, command, endpoint_ids),
     )
+
+
+def _learned(model: Model, draws: str) -> pd.DataFrame | None:
+    if draws == "prior":
+        return None
+    posterior = ShippedFits(model=model).base if draws == "posterior" else load_posterior(draws, model=model)
+    return None if posterior is None else contraction(posterior, model)
 
 
 def _provenance(
