@@ -72,6 +72,7 @@ def test_all_fits_hn2301_and_every_family_into_one_folder(tmp_path: Path, monkey
         (["calibrate", "rituximab", "--mechanisms"], "name studies instead"),
         (["calibrate", "patisiran", "--cohorts", "2"], "--cohorts"),
         (["calibrate", "all", "--json"], "name one of them"),
+        (["calibrate", "all", "--resume"], "name one of them"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(words, said, tmp_path, capsys):

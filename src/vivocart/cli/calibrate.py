@@ -137,8 +137,9 @@ def _calibrate_every(
     from vivocart.calibration.posterior import Posterior
     from vivocart.ground.errors import InputError
 
-    if as_json:
-        raise InputError("several fits", where="--json", mend="name one of them")
+    for name, is_given in (("json", as_json), ("resume", options["resume"])):
+        if is_given:
+            raise InputError("several fits", where=f"--{name}", mend="name one of them")
     _refuse_for_family(options)
     folder = out or Path("results") / "posteriors"
     path = folder / f"{BASE}.nc"
@@ -162,8 +163,6 @@ def _calibrate_studies(
 ) -> None:
     from vivocart.calibration.fits import families
     from vivocart.model.load import load_model
-    from vivocart.scenarios.calibrate import DEFAULT_SWEEPS, calibrate
-    from vivocart.scenarios.comparators import calibrate_family
     from vivocart.scenarios.files import replace_file, require_writable
 
     is_family = len(studies) == 1 and studies[0].lower() in families()
@@ -174,25 +173,9 @@ def _calibrate_studies(
     checkpoint = path.with_name(path.name + ".checkpoint.npz")
     silent = quiet or as_json
     try:
-        shared: dict[str, Any] = {
-            "n_particles": options["n_particles"],
-            "seed": seed,
-            "checkpoint": checkpoint,
-            "resume": options["resume"],
-            "threads": threads,
-            "on_progress": None if silent else _teller(),
-            "on_message": None if silent else _say,
-        }
-        if is_family:
-            posterior = calibrate_family(studies[0], base=base, sweeps=options["sweeps"], **shared)
-        else:
-            posterior = calibrate(
-                list(studies),
-                sweeps=options["sweeps"] or DEFAULT_SWEEPS,
-                cohorts_per_particle=options["cohorts"],
-                extra_observations=options["observations"],
-                **shared,
-            )
+        posterior = _fitted(
+            studies, options, base, seed=seed, checkpoint=checkpoint, threads=threads, silent=silent
+        )
     except KeyboardInterrupt:
         if not quiet and checkpoint.exists():
             click.echo(f"kept in {checkpoint}: the same call with --resume goes on", err=True)
@@ -213,6 +196,41 @@ def _calibrate_studies(
     else:
         print_posterior(found)
         click.echo(f"Posterior: {path} ({path.stat().st_size / 1e3:.0f} kB)")
+
+
+def _fitted(
+    studies: tuple[str, ...],
+    options: dict[str, Any],
+    base: Posterior | None,
+    *,
+    seed: int,
+    checkpoint: Path,
+    threads: int | None,
+    silent: bool,
+) -> Posterior:
+    """The fit of studies, or of the one family that is named."""
+    from vivocart.calibration.fits import families
+    from vivocart.scenarios.calibrate import DEFAULT_SWEEPS, calibrate
+    from vivocart.scenarios.comparators import calibrate_family
+
+    shared: dict[str, Any] = {
+        "n_particles": options["n_particles"],
+        "seed": seed,
+        "checkpoint": checkpoint,
+        "resume": options["resume"],
+        "threads": threads,
+        "on_progress": None if silent else _teller(),
+        "on_message": None if silent else _say,
+    }
+    if len(studies) == 1 and studies[0].lower() in families():
+        return calibrate_family(studies[0], base=base, sweeps=options["sweeps"], **shared)
+    return calibrate(
+        list(studies),
+        sweeps=options["sweeps"] or DEFAULT_SWEEPS,
+        cohorts_per_particle=options["cohorts"],
+        extra_observations=options["observations"],
+        **shared,
+    )
 
 
 def _refuse_for_family(options: dict[str, Any]) -> None:
