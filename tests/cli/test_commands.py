@@ -163,3 +163,20 @@ def test_a_trial_as_json_prints_the_summary_and_nothing_else(tmp_path: Path, cap
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"study": "hn2301"}
     assert captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("compare", "--arm", "HN2301 4 mg", "--days", "nan"), "nan is not a finite number"),
+        (("simulate", "--product", "HN2301", "--dose-mg", "4", "--days", "inf"), "inf is not a finite number"),
+        (("simulate", "--product", "HN2301", "--dose-mg", "4", "--out", "run.csv"), "name it run.parquet"),
+        (("sensitivity", "local", "HN2301 4 mg", "--observable", "crp", "--day", "9", "--out", "t.png"), "t.svg"),
+        (("report", "credibility", "--draws", "x"), "write posterior, prior"),
+    ],
+)  # fmt: skip
+def test_what_would_not_do_is_said_before_any_work(words, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(words) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error:") and said in line

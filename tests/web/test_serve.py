@@ -59,6 +59,12 @@ def test_a_second_server_in_the_same_folder_is_refused(tmp_path: Path):
     assert done.returncode == 2 and "another server" in done.stderr
 
 
+def test_an_address_that_is_not_ours_is_not_the_port_s_fault(tmp_path: Path):
+    settings = ServerSettings(host="203.0.113.7", port=0, token="x" * 20, work_folder=tmp_path)
+    with pytest.raises(InputError, match=r"--host: 203\.0\.113\.7 is no address of this machine"):
+        serve(settings, say=print)
+
+
 def test_a_port_in_use_is_refused_with_the_mend(tmp_path: Path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,11 +44,21 @@ def patients_option(default: int | None):  # noqa: ANN201  (a decorator of click
     )
 
 
+class _Finite(click.FloatRange):
+    """A range that ``nan`` and ``inf`` do not slip through: they are neither above nor below any limit."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return found
+
+
 def days_option(shown: str):  # noqa: ANN201  (a decorator of click's own type)
     """The ``--days`` option with what it means for one command."""
     return click.option(
         "--days",
-        type=click.FloatRange(min=0, min_open=True),
+        type=_Finite(min=0, min_open=True),
         default=180.0,
         show_default=True,
         help=shown,
@@ -66,11 +78,24 @@ def cohorts_option(shown: str):  # noqa: ANN201  (a decorator of click's own typ
 
 
 def out_file_option(example: str):  # noqa: ANN201  (a decorator of click's own type)
-    """The ``--out`` option for a command that writes one file."""
+    """The ``--out`` option for a command that writes one file, in the format of the example and no other."""
+    suffix = Path(example).suffix
+
+    def checked(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
+        if out is not None and out.suffix.lower() not in (
+            "",
+            suffix,
+        ):  # a .csv would hold what no reader of CSV reads
+            raise click.BadParameter(
+                f"{out}: this command writes {suffix}; name it {out.with_suffix(suffix)}", context, option
+            )
+        return out
+
     return click.option(
         "--out",
         type=click.Path(path_type=Path),
         default=None,
+        callback=checked,
         metavar="FILE",
         help=f"File to write, such as {example}; none unless given.",
     )

@@ -123,12 +123,12 @@ def run_model_analysis(
         find_endpoint(name)
     plan = shipped_plans(model, [study.id])[0]
     regimen = list(study.regimens().values())[-1]  # studies list their arms by rising dose
+    chosen, _ = draws_source(model, draws, n_draws=_POPULATIONS, seed=seed)  # first: it may be refused
     say = on_message or (lambda _: None)
     checks = verification_checks(model, regimen, seed=seed, threads=threads, on_message=on_message)
     say("predicting every published statistic")
     shared: dict[str, Any] = {"seed": seed, "threads": threads, "on_progress": on_progress}
     credibility = validate_studies(draws=draws, n_cohorts=n_cohorts, **shared)
-    chosen, _ = draws_source(model, draws, n_draws=_POPULATIONS, seed=seed)
     source = chosen(plan)
     say("answering the question")
     answers, n_failed = _answers(model, plan, source, endpoint_ids, seed, threads)

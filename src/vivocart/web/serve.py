@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import threading
@@ -96,6 +97,12 @@ def _listen(settings: ServerSettings) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise InputError(
+                f"{settings.host} is no address of this machine",
+                where="--host",
+                mend="leave it out, or give 0.0.0.0",
+            ) from error
         raise InputError(
             f"{settings.host}:{settings.port} cannot be used ({error.strerror})",
             where="--port",
