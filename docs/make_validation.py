@@ -62,7 +62,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 KEPT = ROOT / "results" / "validation" / "ranks"
 STUDY = "hn2301"
-REPLICATES, BATCH = 100, 4
+REPLICATES, BATCH = 100, 10
 RANKED = (
     "car_loss",
     "transfection_half_concentration",

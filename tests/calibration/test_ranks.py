@@ -176,3 +176,19 @@ def test_a_fit_that_is_stopped_too_early_shows_in_its_climb_and_its_log_likeliho
     assert early.climbs.shape == (40,)
     assert mean[0] > 0.5 + 3 / np.sqrt(12 * 40) > mean[1]
     assert climb[0] > 3 > abs(climb[1])
+
+
+def test_replicates_that_share_their_start_are_the_same_wherever_a_run_begins():
+    posed = problem(ROWS[:1])
+    names = named_quantities(posed, ["z0"], typical=("z0", "z1", "never"), varying=("s",))
+    settings = SmcSettings(n_particles=40, sweeps=1, last_sweeps=1, n_first=300)
+
+    def ranked(first: int, count: int) -> np.ndarray:
+        found = rank_replicates(
+            posed, n_replicates=count, first=first, seed=1, quantities=names, settings=settings, n_draws=7
+        )
+        return found.ranks
+
+    whole = ranked(0, 12)
+    np.testing.assert_array_equal(whole[:3], ranked(0, 3))
+    np.testing.assert_array_equal(whole[8:], ranked(8, 4))

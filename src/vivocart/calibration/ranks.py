@@ -29,6 +29,7 @@ from vivocart.calibration.particles import (
     first_particles,
     simulated,
     statistics_of,
+    study_log_likelihood,
 )
 from vivocart.calibration.smc import Report, SmcSettings, SmcState, run
 from vivocart.ground.errors import SimulationError
@@ -37,10 +38,13 @@ from vivocart.ground.streams import normals, uniforms
 Quantities = Callable[[Particles], Mapping[str, np.ndarray]]
 """What is ranked: from particles to named numbers, shape (n_particles,)."""
 
-SMALL_FIT = SmcSettings(n_particles=200, sweeps=3, last_sweeps=10, patient_groups=3, n_first=4_000)
-"""A fit of a replicate: as few particles as still converge."""
+SMALL_FIT = SmcSettings(n_particles=200, sweeps=4, last_sweeps=8, patient_groups=3, n_first=20_000)
+"""A fit of a replicate: what is needed to converge, and a large start since replicates share it."""
 
 _MAXIMUM_TRUTHS = 50
+_SHARE_A_START = (
+    10  # replicates: particles of the prior know no data, so that they are simulated once for all of these
+)
 
 
 @final
@@ -120,13 +124,15 @@ def rank_replicates(
     n_draws
         Draws among which the truth is ranked, evenly through the particles so that they are nearly independent.
     first
-        Number of the first replicate: one run of twenty is two of ten, the second with ``first=10``.
+        Number of the first replicate: one run of twenty is two of ten, the second with ``first=10``. Ten with the same tens
+        start from the same particles of the prior, if ``settings.n_first`` asks for more than are moved.
     """
     small = settings or SMALL_FIT
     found: list[list[int]] = []
     climbs: list[float] = []
     names: tuple[str, ...] = ()
     redrawn = 0
+    start: Particles | None = None
     for replicate in range(first, first + n_replicates):
         own = (
             seed * 1_000_003 + replicate
@@ -134,7 +140,16 @@ def rank_replicates(
         truth, printed, tries = _printed_study(problem, own, threads)
         redrawn += tries
         course: list[float] = []
-        end = run(printed, replace(small, seed=own), threads=threads, on_step=_follow(course))
+        if small.n_first > small.n_particles and (start is None or replicate % _SHARE_A_START == 0):
+            block = seed * 1_000_003 + replicate // _SHARE_A_START
+            start = first_particles(problem, small.n_first, block * 10_007, threads)
+        end = run(
+            printed,
+            replace(small, seed=own),
+            state=None if start is None else _started(printed, start),
+            threads=threads,
+            on_step=_follow(course),
+        )
         particles = end.particles
         climbs.append(course[-1] - course[len(course) // 2])
         chosen = np.unique(np.floor(np.linspace(0, len(particles), n_draws, endpoint=False)).astype(np.int64))
@@ -159,6 +174,16 @@ def rank_replicates(
         n_redrawn=redrawn,
         climbs=np.array(climbs),
     )
+
+
+def _started(problem: Problem, particles: Particles) -> SmcState:
+    """Particles of the prior that were simulated, before another study's data."""
+    likelihoods = [
+        study_log_likelihood(study, cohorts.values)
+        for study, cohorts in zip(problem.studies, particles.cohorts, strict=True)
+    ]
+    here = replace(particles, log_likelihoods=np.stack(likelihoods, axis=1))
+    return SmcState(particles=here, zero_at_start=int((~np.isfinite(here.log_likelihood)).sum()))
 
 
 def _follow(course: list[float]) -> Report:
