@@ -191,7 +191,7 @@ def test_a_worker_that_dies_is_begun_again_but_not_for_ever(queue: JobQueue, wai
 def test_a_worker_that_is_killed_is_begun_again(queue: JobQueue, wait: Wait):
     job_id = queue.add("heatmap", "", {"what": "sleep"}).id
     wait(lambda: queue.job(job_id).progress == 0.5)
-    (process,) = [lane.process for lane in queue._lanes if lane.process is not None]
+    ((_, process),) = queue._running.values()
     os.kill(process.pid, signal.SIGKILL)
     wait(lambda: queue.job(job_id).state == "done")
     assert "begun again" in queue.job(job_id).note

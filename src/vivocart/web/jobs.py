@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -43,16 +42,6 @@ def is_long(job: Job) -> bool:
 
 
 @final
-@dataclass(slots=True)
-class _Lane:
-    """One worker: what it takes, and what it is at."""
-
-    takes_long: bool
-    process: subprocess.Popen[str] | None = None
-    job_id: str = ""
-
-
-@final
 class JobQueue:
     """All jobs of a work folder; safe to be called from any thread.
 
@@ -71,11 +60,12 @@ class JobQueue:
         self._command = command or (sys.executable, "-m", "vivocart.web.job_worker")
         self._jobs: dict[str, Job] = {}
         self._changed = threading.Condition()
-        self._lanes = (_Lane(takes_long=False), _Lane(takes_long=True))
+        # the running job of the worker for short ones (False) and for long ones (True)
+        self._running: dict[bool, tuple[str, subprocess.Popen[str]]] = {}
         self._is_closing = False
         self._threads = [
-            threading.Thread(target=self._work, args=(lane,), name="jobs", daemon=True)
-            for lane in self._lanes
+            threading.Thread(target=self._work, args=(takes_long,), name="jobs", daemon=True)
+            for takes_long in (False, True)
         ]
         folder.mkdir(parents=True, exist_ok=True)
         for job in read_jobs(folder):
@@ -92,11 +82,10 @@ class JobQueue:
         """Stop the workers; their jobs go back to the queue and begin again with the next server."""
         with self._changed:
             self._is_closing = True
-            processes = [lane.process for lane in self._lanes]
+            processes = [process for _, process in self._running.values()]
             self._changed.notify_all()
         for process in processes:
-            if process is not None:
-                _end(process)
+            _end(process)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=10)
@@ -160,11 +149,10 @@ class JobQueue:
                 return job
             job = job.changed(state="cancelled", message="cancelled", finished=now())
             self._set(job)
-            processes = [lane.process for lane in self._lanes if lane.job_id == job_id]
+            processes = [process for running_id, process in self._running.values() if running_id == job_id]
             self._changed.notify_all()
         for process in processes:
-            if process is not None:
-                _end(process)
+            _end(process)
         return job
 
     def result(self, job_id: str) -> bytes:
@@ -192,13 +180,11 @@ class JobQueue:
 
     # -- the threads that watch the workers -------------------------------------------------------------------------
 
-    def _work(self, lane: _Lane) -> None:
+    def _work(self, takes_long: bool) -> None:
         while True:
             with self._changed:
                 waiting = [
-                    job
-                    for job in self._jobs.values()
-                    if job.state == "queued" and is_long(job) == lane.takes_long
+                    job for job in self._jobs.values() if job.state == "queued" and is_long(job) == takes_long
                 ]
                 if self._is_closing:
                     return
@@ -213,8 +199,10 @@ class JobQueue:
                 except OSError as error:
                     self._set(self._failed(job, f"no worker could be started ({error.strerror})"))
                     continue
-                lane.job_id, lane.process = job.id, process
-            self._watch(lane, process)
+                self._running[takes_long] = job.id, process
+            self._watch(job.id, process)
+            with self._changed:
+                self._running.pop(takes_long, None)
 
     def _begin(self, job: Job) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -226,9 +214,8 @@ class JobQueue:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
 
-    def _watch(self, lane: _Lane, process: subprocess.Popen[str]) -> None:
+    def _watch(self, job_id: str, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        job_id = lane.job_id
         said: dict[str, Any] = {}
         for line in process.stdout:
             try:
@@ -242,7 +229,6 @@ class JobQueue:
             if pipe is not None:
                 pipe.close()
         with self._changed:
-            lane.process, lane.job_id = None, ""
             if job_id in self._jobs:
                 self._set(self._after(self._jobs[job_id], code, said))
             self._changed.notify_all()
