@@ -35,6 +35,7 @@ class Settings(NamedTuple):
     until: float
     relative_tolerance: float
     longest_step: float
+    fall_below: float  # zero, in units of a state's tolerance, before a step does not stand
     step_limit: int
     turn_limit: int
     stop_after_outputs: bool
@@ -85,7 +86,7 @@ WHOLE = frozenset(
 """Fields of a batch that hold 64-bit integers; the others hold doubles."""
 
 _EXPECTED = tuple(np.dtype(np.int64 if name in WHOLE else np.float64) for name in Batch._fields)
-_REAL_SETTINGS = ("until", "relative_tolerance", "longest_step")
+_REAL_SETTINGS = ("until", "relative_tolerance", "longest_step", "fall_below")
 RECORD = np.dtype(
     [(f"kernel_{name}", "i8") for name in Kernels._fields]
     + [(name, "i8") for name in Layout._fields]

@@ -26,7 +26,7 @@ from vivocart.engine.addresses import (
 ROWS = 7
 _PATIENT, _STEPS, _OUTPUT, _ACTION, _CROSSING, _STOPS, _ROWS = range(ROWS)
 _FREE = -1
-_RUNNING, _END, _STOPPED, _LIMIT, _SMALL, _NOT_FINITE, _STORM = range(7)  # values of status.Status
+_RUNNING, _END, _STOPPED, _LIMIT, _SMALL, _NOT_FINITE, _STORM, _NEGATIVE = range(8)  # values of status.Status
 _CROSSING_WIDTH = 1e-10  # of a step: how sharply a crossing is located
 
 
@@ -226,20 +226,34 @@ def _check_rejected(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Lets a patient fail whose step did not stand and cannot be made smaller."""
     small = w[m.free, lane] < 1e-15 * abs(w[m.time, lane]) + 1e-30
     if small or v[_STEPS, lane] >= m.step_limit:
+        status = _NOT_FINITE if math.isnan(w[m.error, lane]) else _SMALL
         if not m.is_single:  # who fails in single precision is run again in double
             _blame(m, w, v, lane)
-        _leave(
-            m, w, v, lane, _LIMIT if not small else _NOT_FINITE if math.isnan(w[m.error, lane]) else _SMALL
-        )
+            if status == _SMALL and _fell(m, w, v, lane):
+                status = _NEGATIVE
+        _leave(m, w, v, lane, status if small else _LIMIT)
+
+
+def _weight(m: Record, w: Reals, lane: int, i: int) -> float:
+    """The tolerance of a state over the step tried."""
+    size = max(abs(w[m.y + i, lane]), abs(w[m.y1 + i, lane]))
+    return w[m.relative, lane] * size + w[m.absolute + i, lane] * max(1.0, w[m.peak + i, lane])
+
+
+def _fell(m: Record, w: Reals, v: Wholes, lane: int) -> bool:
+    """Whether a state that may not be negative fell too far; notes the first."""
+    for i in range(m.n_states):
+        if w[m.y1 + i, lane] < -m.fall_below * _weight(m, w, lane, i):
+            put_whole(m.of_worst, v[_PATIENT, lane], i)
+            return True
+    return False
 
 
 def _blame(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Notes the state whose error is largest or not a number."""
     worst, largest = 0, -1.0
     for i in range(m.n_states):
-        size = max(abs(w[m.y + i, lane]), abs(w[m.y1 + i, lane]))
-        absolute = w[m.absolute + i, lane] * max(1.0, w[m.peak + i, lane])
-        share = abs(w[m.k + 7 * m.n_states + i, lane]) / (w[m.relative, lane] * size + absolute)
+        share = abs(w[m.k + 7 * m.n_states + i, lane]) / _weight(m, w, lane, i)
         if not share < math.inf:
             worst = i
             break
@@ -400,6 +414,7 @@ def run_block(m: Record, w: Reals, v: Wholes, absolute: int, first: int, last: i
         w[m.step, lane] = 1.0
         w[m.relative, lane] = m.relative_tolerance
         w[m.longest, lane] = m.longest_step
+        w[m.undershoot, lane] = m.fall_below
         for i in range(m.n_states):
             w[m.absolute + i, lane] = get_real(absolute, i)
     following = first

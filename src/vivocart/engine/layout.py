@@ -47,6 +47,7 @@ class Layout(NamedTuple):
     step: int  # its length
     relative: int  # relative tolerance
     longest: int  # step allowed
+    undershoot: int  # how far below zero a state may fall, in units of its tolerance
     error: int  # norm of the error, 1 is the tolerance
     factor: int  # by what the step may grow
     accepted: int  # 1 where the step stands

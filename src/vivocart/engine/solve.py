@@ -91,6 +91,7 @@ _BLOCK = (
     1024  # patients at most; threads take several blocks, so that none waits long, and one alone whole ones
 )
 _LAST_GOOD = int(Status.STOPPED)  # statuses after it are failures
+_FALL_BELOW = 10.0  # tolerances: one state's share of an error that is a root mean square over all of them
 _MOST_STEPS = 20_000  # in single precision: who needs more is likelier stuck in rounding, and is run again
 
 
@@ -210,6 +211,7 @@ def advance(
         until=float(until),
         relative_tolerance=float(rtol),
         longest_step=_longest(max_step),
+        fall_below=np.inf,
         step_limit=int(step_limit),
         turn_limit=int(turn_limit),
         stop_after_outputs=False,
@@ -225,7 +227,13 @@ def advance(
 
 
 _NO_SETTINGS = Settings(
-    until=0.0, relative_tolerance=1.0, longest_step=1.0, step_limit=0, turn_limit=0, stop_after_outputs=False
+    until=0.0,
+    relative_tolerance=1.0,
+    longest_step=1.0,
+    fall_below=np.inf,
+    step_limit=0,
+    turn_limit=0,
+    stop_after_outputs=False,
 )
 
 
@@ -259,6 +267,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     step_limit: int = 100_000,
     turn_limit: int = 10_000,
     max_step: float | None = None,
+    nonnegative: bool = False,
     values: Numbers | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Solution:
@@ -284,6 +293,9 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         Steps, and turns of conditions, after which a patient is given up.
     max_step
         Longest step, in the time unit of the system: for rates with short pulses in time that are not conditions.
+    nonnegative
+        Whether states are amounts that cannot fall below zero. A step after which one lies below it by more than ten
+        times its tolerance is taken shorter, and a patient in whom no step is short enough has failed.
     values
         Array to write to, (n_patients, n_times, n_observables); default: a new one.
     on_progress
@@ -305,7 +317,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         times=check_times(times, start_time),
         doses=given,
         absolute=check_atol(atol, compiled),
-        settings=_to_last_output(rtol, max_step, step_limit, turn_limit),
+        settings=_to_last_output(rtol, max_step, nonnegative, step_limit, turn_limit),
         start_time=start_time,
     )
     check_precision(compiled, rtol, asked.absolute)
@@ -387,11 +399,14 @@ def _moved(failures: Sequence[Failure], patients: Sequence[int]) -> list[Failure
     return [dataclasses.replace(failure, patient=patients[failure.patient]) for failure in failures]
 
 
-def _to_last_output(rtol: float, max_step: float | None, step_limit: int, turn_limit: int) -> Settings:
+def _to_last_output(
+    rtol: float, max_step: float | None, nonnegative: bool, step_limit: int, turn_limit: int
+) -> Settings:
     return Settings(
         until=np.inf,
         relative_tolerance=float(rtol),
         longest_step=_longest(max_step),
+        fall_below=_FALL_BELOW if nonnegative else np.inf,
         step_limit=int(step_limit),
         turn_limit=int(turn_limit),
         stop_after_outputs=True,

@@ -17,9 +17,10 @@ class Status(IntEnum):
     STEP_TOO_SMALL = 4
     NOT_FINITE = 5
     TRIGGER_STORM = 6
+    NEGATIVE = 7
 
 
-FAILED = (Status.STEP_LIMIT, Status.STEP_TOO_SMALL, Status.NOT_FINITE, Status.TRIGGER_STORM)
+FAILED = tuple(status for status in Status if status > Status.STOPPED)
 
 REASONS: dict[Status, tuple[str, str]] = {
     Status.STEP_LIMIT: (
@@ -34,6 +35,10 @@ REASONS: dict[Status, tuple[str, str]] = {
         "a state or its rate is infinite or not a number, however small the step",
         "look for growth without bound, a division by zero, or a logarithm or root of a negative number, "
         "in the rates of this state",
+    ),
+    Status.NEGATIVE: (
+        "the state falls below zero, however small the step",
+        "look for a loss that goes on where nothing is left, in the rates of this state",
     ),
     Status.TRIGGER_STORM: (
         "conditions turned on and off too often",

@@ -16,6 +16,9 @@ from vivocart.engine.program import Program
 _TINY, _TINY_SINGLE = 1e-300, 1e-30
 _SLOW = frozenset({"pow", "exp", "log", *LIBM})
 _SAFETY, _SHRINK, _GROW = 0.95, 0.1, 6.0
+_FALLEN = (
+    1000.0  # mean of squares of the error that stands for a state below zero: the next try is half as long
+)
 _TELLING = 4.0  # a step that could grow by more says nothing but that it was short
 
 
@@ -300,6 +303,7 @@ class StepWriter:
         """End of the step, norm of the error, factor for the next step."""
         at, wide = self.at, code.wide
         relative = code.narrowed(wide.load("%w", at.relative))
+        lowest = code.neg(code.narrowed(wide.load("%w", at.undershoot)))
         y, y1 = wide.address("%w", at.y), wide.address("%w", at.y1)
         started, gained, sizes, absolute = (
             code.address(rows, row) for row in (at.start, at.increment, at.size, at.tolerance)
@@ -320,10 +324,16 @@ class StepWriter:
             top = code.larger(code.larger(top, larger), code.number(1.0))
             weight = code.fma(relative, larger, code.mul(code.load(absolute, i), top))
             scaled = code.guarded_div(error, code.add(weight, self._tiny(code)))
-            return [code.fma(scaled, scaled, sums[0])]
+            fallen = code.compare("olt", code.narrowed(end), code.mul(lowest, weight))
+            return [
+                code.fma(scaled, scaled, sums[0]),
+                code.choose(fallen, code.number(_FALLEN), sums[1]),
+            ]
 
-        total = summing_loop(code, self.n, 1, body)[0]
+        total, fallen = summing_loop(code, self.n, 2, body)
         mean = code.mul(total, code.number(1.0 / max(self.program.n_counted, 1)))
+        # a state below zero by more than the tolerance: the step does not stand, and the next try is half as long
+        mean = code.choose(code.compare("olt", mean, fallen), fallen, mean)
         wide.store("%w", at.error, code.widened(code.intrinsic("sqrt", mean)))
         # 0.95 * norm**(-1/5), from the mean of squares
         kind = "single" if code.is_single else "vector"

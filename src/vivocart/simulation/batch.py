@@ -168,6 +168,7 @@ def run_batch(
         doses=same_doses(len(parameters), rows),
         rtol=relative_tolerance,
         atol=ABSOLUTE_TOLERANCE,
+        nonnegative=True,
         threads=threads,
     )
     failed = np.zeros(len(parameters), dtype=bool)

@@ -129,6 +129,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         doses=doses,
         rtol=relative_tolerance,
         atol=absolute_tolerance,
+        nonnegative=True,
         threads=threads,
         values=room.take("values", (len(patients), len(times), len(names))) if room else None,
         on_progress=on_progress,
