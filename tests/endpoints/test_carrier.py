@@ -43,7 +43,9 @@ def _closed(model, patients, regimen, hours: np.ndarray) -> tuple[np.ndarray, np
 
 def test_patisiran_is_read_as_its_equations_say(model, patients):
     regimen = Regimen("patisiran", dose_mg_per_kg=0.3, infusions=1)
-    simulation = simulate(model, regimen, patients, days=60)
+    # every six minutes at first: between hours the decline of some patients is no straight line on the logarithmic scale
+    times = np.concatenate([np.arange(240) / 240, np.arange(1, 60, 0.25), [60.0]])
+    simulation = simulate(model, regimen, patients, days=60, times_days=times)
     table = endpoints(simulation, IDS)
     late = np.array([3.0, 9.0]) * 24 - 80 / 60
     exposure, values = _closed(model, patients, regimen, np.array([1.0, 3.0, *late]))
@@ -52,11 +54,11 @@ def test_patisiran_is_read_as_its_equations_say(model, patients):
     )
     light = patients.covariates["body_weight"] < 100  # beyond it the dose is capped
     assert light.any()
-    assert np.allclose(table["lnp_peak"][light], (values[:, 0] * 2 ** (1 / fast))[light], rtol=0.1)
+    assert np.allclose(table["lnp_peak"][light], (values[:, 0] * 2 ** (1 / fast))[light], rtol=0.01)
     lasting = light & (slow < 8)  # what is left after the simulation is no part of its exposure
     assert lasting.mean() > 0.5
-    assert np.allclose(table["lnp_auc"][lasting], exposure[lasting], rtol=0.08)
-    assert np.allclose(table["lnp_fast_half_life"], fast, rtol=0.1)
+    assert np.allclose(table["lnp_auc"][lasting], exposure[lasting], rtol=0.02)
+    assert np.allclose(table["lnp_fast_half_life"], fast, rtol=0.01)
     assert np.allclose(table["lnp_slow_half_life"], slow, rtol=0.05)
     day = simulation["lnp_plasma"].sel(time=1.0).values
     assert np.allclose(table["lnp_percent_after_a_day"], 100 * day / table["lnp_peak"], rtol=1e-6)
