@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import final
 
 import numpy as np
@@ -45,9 +47,16 @@ class _Progress:
     total: int
     report: Callable[[int, int], None] | None
     done: list[int] = field(default_factory=lambda: [0])
+    lock: Lock = field(default_factory=Lock)
+
+    def count(self, count: int) -> None:
+        """Adds patients; what runs beside the arms tells nobody."""
+        with self.lock:
+            self.done[0] += count
 
     def tick(self, count: int) -> None:
-        self.done[0] += count
+        """Adds patients and tells."""
+        self.count(count)
         if self.report is not None:
             self.report(min(self.done[0], self.total), self.total)
 
@@ -113,24 +122,33 @@ def run_trial(
         drawn=fitted.cohorts(_UNCERTAIN_COHORTS) if fitted else None,
     )
     progress = _Progress(total=_work(model, known, count), report=on_progress)
-    arms, seen = _arms(setting, known, known.regimens(interval_days), count, folder, progress)
-    shown = arms[-1]  # studies list their arms by rising dose
+    regimens = known.regimens(interval_days)
+
+    def beside() -> tuple[pd.DataFrame, pd.DataFrame]:
+        """What hangs on the interval and on each parameter; it needs nothing of the arms."""
+        shown = regimens[known.arms[-1].id]  # studies list their arms by rising dose
+        of_parameters = weights.parameter_weights(
+            setting, shown, n_patients=min(count, _WEIGHT_PATIENTS), tick=progress.count
+        )
+        return _interval_scenarios(setting, known, min(count, _INTERVAL_PATIENTS), progress), of_parameters
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(beside)
+        arms, seen = _arms(setting, known, regimens, count, folder, progress)
+        intervals, of_parameters = waiting.result()
+    progress.tick(0)
+    shown = arms[-1]
     return TrialResult(
         study=known,
         seed=seed,
         n_patients=count,
         interval_days=interval,
         arms=tuple(arms),
-        intervals=_interval_scenarios(setting, known, min(count, _INTERVAL_PATIENTS), progress),
+        intervals=intervals,
         comparison=compare_with_published(
             setting, known, arms, seen, n_cohorts=_UNCERTAIN_COHORTS, tick=progress.tick
         ),
-        assumptions=with_fitted(
-            weights.parameter_weights(
-                setting, shown.regimen, n_patients=min(count, _WEIGHT_PATIENTS), tick=progress.tick
-            ),
-            fitted,
-        ),
+        assumptions=with_fitted(of_parameters, fitted),
         example_patient=_example(setting, shown),
         references=_references(known, model, setting.observations, arms),
         provenance=_provenance(known, model, arms, count, seed, interval, fitted),
@@ -193,7 +211,7 @@ def _interval_scenarios(setting: Setting, study: Study, n_patients: int, progres
                 low, middle, high = quantiles(table[name].to_numpy(dtype=float), (0.05, 0.5, 0.95))
                 label, unit = table.attrs["labels"][name], table.attrs["units"][name]
                 rows.append((arm_id, interval, name, label, unit, low, middle, high))
-            progress.tick(len(patients))
+            progress.count(len(patients))
     return pd.DataFrame(rows, columns=columns)
 
 
