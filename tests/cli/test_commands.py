@@ -171,7 +171,7 @@ def test_a_trial_as_json_prints_the_summary_and_nothing_else(tmp_path: Path, cap
         (("compare", "--arm", "HN2301 4 mg", "--days", "nan"), "nan is not a finite number"),
         (("simulate", "--product", "HN2301", "--dose-mg", "4", "--days", "inf"), "inf is not a finite number"),
         (("simulate", "--product", "HN2301", "--dose-mg", "4", "--out", "run.csv"), "name it run.parquet"),
-        (("sensitivity", "local", "HN2301 4 mg", "--observable", "crp", "--day", "9", "--out", "t.png"), "t.svg"),
+        (("sensitivity", "local", "HN2301 4 mg", "--observable", "crp", "--day", "9", "--out", "t.pdf"), "t.svg"),
         (("report", "credibility", "--draws", "x"), "write posterior, prior"),
     ],
 )  # fmt: skip

@@ -147,7 +147,7 @@ def test_the_toolbar_changes_what_is_drawn_and_asks_nobody(open_page: Open):
     page.get_by_role("button", name="60", exact=True).click()
     axis = "document.querySelector('#chart-sledai .plot')._fullLayout.xaxis.range[1]"
     page.wait_for_function(f"{axis} === 60")
-    page.get_by_role("button", name="90 %", exact=True).click()
+    page.get_by_role("group", name="Bands").get_by_role("button", name="90 %").click()
     page.wait_for_function("!document.querySelector('#chart-car .traceb90x0x0')")
     page.get_by_role("button", name="Published").click()
     page.wait_for_function("!document.querySelector('#chart-car .tracepx0')")

@@ -77,17 +77,19 @@ def cohorts_option(shown: str):  # noqa: ANN201  (a decorator of click's own typ
     )
 
 
-def out_file_option(example: str):  # noqa: ANN201  (a decorator of click's own type)
-    """The ``--out`` option for a command that writes one file, in the format of the example and no other."""
+def out_file_option(example: str, *others: str):  # noqa: ANN201  (a decorator of click's own type)
+    """The ``--out`` option for a command that writes one file, in the format of the example or one of the others."""
     suffix = Path(example).suffix
+    formats = " or ".join((suffix, *others))
 
     def checked(context: click.Context, option: click.Parameter, out: Path | None) -> Path | None:
         if out is not None and out.suffix.lower() not in (
             "",
             suffix,
+            *others,
         ):  # a .csv would hold what no reader of CSV reads
             raise click.BadParameter(
-                f"{out}: this command writes {suffix}; name it {out.with_suffix(suffix)}", context, option
+                f"{out}: this command writes {formats}; name it {out.with_suffix(suffix)}", context, option
             )
         return out
 

@@ -40,7 +40,7 @@ def sensitivity() -> None:
 @click.option("--day", type=float, required=True, help="Day on which it is read.")
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Parameters to show.")
 @threads_option
-@out_file_option("tornado.svg")
+@out_file_option("tornado.svg", ".png")
 @json_option
 @quiet_option
 def local(

@@ -124,16 +124,8 @@ def run_trial(
     progress = _Progress(total=_work(model, known, count), report=on_progress)
     regimens = known.regimens(interval_days)
 
-    def beside() -> tuple[pd.DataFrame, pd.DataFrame]:
-        """What hangs on the interval and on each parameter; it needs nothing of the arms."""
-        shown = regimens[known.arms[-1].id]  # studies list their arms by rising dose
-        of_parameters = weights.parameter_weights(
-            setting, shown, n_patients=min(count, _WEIGHT_PATIENTS), tick=progress.count
-        )
-        return _interval_scenarios(setting, known, min(count, _INTERVAL_PATIENTS), progress), of_parameters
-
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(beside)
+        waiting = pool.submit(_beside, setting, known, regimens, count, progress)
         arms, seen = _arms(setting, known, regimens, count, folder, progress)
         intervals, of_parameters = waiting.result()
     progress.tick(0)
@@ -156,6 +148,17 @@ def run_trial(
         notes=_notes(known, arms, reason),
         fitted=fitted,
     )
+
+
+def _beside(
+    setting: Setting, study: Study, regimens: Mapping[str, Regimen], n_patients: int, progress: _Progress
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What hangs on the interval and on each parameter; it needs nothing of the arms."""
+    shown = regimens[study.arms[-1].id]  # studies list their arms by rising dose
+    of_parameters = weights.parameter_weights(
+        setting, shown, n_patients=min(n_patients, _WEIGHT_PATIENTS), tick=progress.count
+    )
+    return _interval_scenarios(setting, study, min(n_patients, _INTERVAL_PATIENTS), progress), of_parameters
 
 
 def _arms(
