@@ -104,18 +104,7 @@ def chosen_doses(doses: Doses, patients: Indices) -> Doses:
 
 def repeat_doses(doses: Doses, times: int) -> Doses:
     """Doses of each patient for so many patients in a row."""
-    counts = np.repeat(np.diff(doses.offsets), times)
-    offsets = np.concatenate(([0], np.cumsum(counts)))
-    rows = np.arange(int(offsets[-1])) - np.repeat(
-        offsets[:-1] - np.repeat(doses.offsets[:-1], times), counts
-    )
-    return Doses(
-        offsets=offsets,
-        time=doses.time[rows],
-        duration=doses.duration[rows],
-        state=doses.state[rows],
-        amount=doses.amount[rows],
-    )
+    return chosen_doses(doses, np.repeat(np.arange(len(doses.offsets) - 1), times))
 
 
 def append_doses(doses: Doses, patient: Indices, more: Doses) -> Doses:

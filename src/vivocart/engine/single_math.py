@@ -14,14 +14,11 @@ from __future__ import annotations
 import math
 
 from vivocart.engine.assembly import Code
-from vivocart.engine.vector_math import define_function, estrin
+from vivocart.engine.vector_math import define_function, estrin, split
 
 _LN2_HIGH = float.fromhex("0x1.62e3p-1")  # 16 bits: times a whole exponent it is exact
 _LN2_LOW = float.fromhex("0x1.2fefa2p-17")
 _LOG2_E = 1.4426950408889634
-_MANTISSA = 0x007FFFFF
-_ONE_BITS = 0x3F800000
-_TWO_23_BITS = 0x4B000000
 # coefficients of the logarithm's series in s**2, s = f/(2+f), fitted on |f| < 0.42 (e_logf.c)
 _LOG = (0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841)
 _LARGEST, _SMALLEST = 127.99999, -125.0  # exponents of two
@@ -65,21 +62,6 @@ def _exp_body(code: Code, x: str) -> str:
     return code.choose(code.compare("uno", x, x), x, value)
 
 
-def _split(code: Code, x: str) -> tuple[str, str]:
-    """A positive number as (e, m) with x = 2**e * m and m between 1/sqrt(2) and sqrt(2)."""
-    tiny = code.compare("olt", x, code.number(2.0**-126))
-    x = code.choose(tiny, code.mul(x, code.number(2.0**24)), x)
-    bits = code.as_integers(x)
-    exponent = code.whole("or", code.whole("lshr", bits, code.integer(23)), code.integer(_TWO_23_BITS))
-    e = code.sub(code.as_numbers(exponent), code.number(2.0**23 + 127.0))
-    mantissa = code.whole("or", code.whole("and", bits, code.integer(_MANTISSA)), code.integer(_ONE_BITS))
-    m = code.as_numbers(mantissa)
-    large = code.compare("ogt", m, code.number(math.sqrt(2.0)))
-    m = code.choose(large, code.mul(m, code.number(0.5)), m)
-    e = code.choose(large, code.add(e, code.number(1.0)), e)
-    return code.choose(tiny, code.sub(e, code.number(24.0)), e), m
-
-
 def _log_of_mantissa(code: Code, m: str, low: str | None = None) -> str:
     """log(m) + low for m between 1/sqrt(2) and sqrt(2)."""
     f = code.sub(m, code.number(1.0))
@@ -95,7 +77,7 @@ def _log_of_mantissa(code: Code, m: str, low: str | None = None) -> str:
 
 def _log_body(code: Code, x: str) -> str:
     """log(x); not a number below zero."""
-    e, m = _split(code, x)
+    e, m = split(code, x)
     small = _log_of_mantissa(code, m, code.mul(e, code.number(_LN2_LOW)))
     value = code.fma(e, code.number(_LN2_HIGH), small)
     value = code.choose(code.compare("oeq", x, code.number(0.0)), code.number(-math.inf), value)
@@ -108,7 +90,7 @@ def _pow_body(code: Code, x: str, y: str) -> str:
     """x**y; a negative base with a broken exponent counts as zero, as a state may undershoot zero by the tolerance."""
     zero, one, infinite = code.number(0.0), code.number(1.0), code.number(math.inf)
     size = code.intrinsic("fabs", x)
-    e, m = _split(code, size)
+    e, m = split(code, size)
     log2_m = code.mul(_log_of_mantissa(code, m), code.number(_LOG2_E))
     high = code.mul(y, e)
     low = code.fma(y, log2_m, code.fma(y, e, code.neg(high)))

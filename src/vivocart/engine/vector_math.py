@@ -20,9 +20,6 @@ from vivocart.engine.assembly import Code
 _LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # 33 bits: a whole number of 11 bits times this is exact
 _LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 _LOG2_E = 1.4426950408889634
-_MANTISSA = 0x000FFFFFFFFFFFFF
-_ONE_BITS = 0x3FF0000000000000
-_TWO_52_BITS = 0x4330000000000000
 _SIGN_BIT = -0x8000000000000000
 # coefficients of the logarithm's series in s**2, s = f/(2+f), fitted on |f| < 0.42 (e_log.c)
 _LOG = (
@@ -112,23 +109,26 @@ def _exp_body(code: Code, x: str) -> str:
     return code.choose(code.compare("uno", x, x), x, value)
 
 
-def _split(code: Code, x: str) -> tuple[str, str]:
-    """A positive number as (e, m) with x = 2**e * m and m between 1/sqrt(2) and sqrt(2)."""
-    tiny = code.compare("olt", x, code.number(2.0**-1022))
-    x = code.choose(tiny, code.mul(x, code.number(2.0**54)), x)
+def split(code: Code, x: str) -> tuple[str, str]:
+    """A positive number, double or single, as (e, m) with x = 2**e * m and m between 1/sqrt(2) and sqrt(2)."""
+    fraction, bias, lift = (23, 127, 24) if code.is_single else (52, 1023, 54)
+    fraction_mask, one = 2**fraction - 1, bias << fraction
+    whole = (bias + fraction) << fraction  # bits of 2**fraction, in whose lowest places whole numbers stand
+    tiny = code.compare("olt", x, code.number(2.0 ** (1 - bias)))
+    x = code.choose(tiny, code.mul(x, code.number(2.0**lift)), x)
     bits = code.as_integers(x)
-    exponent = code.whole("or", code.whole("lshr", bits, code.integer(52)), code.integer(_TWO_52_BITS))
-    e = code.sub(code.as_numbers(exponent), code.number(2.0**52 + 1023.0))
-    mantissa = code.whole("or", code.whole("and", bits, code.integer(_MANTISSA)), code.integer(_ONE_BITS))
+    exponent = code.whole("or", code.whole("lshr", bits, code.integer(fraction)), code.integer(whole))
+    e = code.sub(code.as_numbers(exponent), code.number(2.0**fraction + bias))
+    mantissa = code.whole("or", code.whole("and", bits, code.integer(fraction_mask)), code.integer(one))
     m = code.as_numbers(mantissa)
     large = code.compare("ogt", m, code.number(math.sqrt(2.0)))
     m = code.choose(large, code.mul(m, code.number(0.5)), m)
     e = code.choose(large, code.add(e, code.number(1.0)), e)
-    return code.choose(tiny, code.sub(e, code.number(54.0)), e), m
+    return code.choose(tiny, code.sub(e, code.number(float(lift))), e), m
 
 
 def _log_body(code: Code, x: str) -> str:
-    return _log_special(code, x, _log_of_parts(code, *_split(code, x)))
+    return _log_special(code, x, _log_of_parts(code, *split(code, x)))
 
 
 def _log_of_parts(code: Code, e: str, m: str) -> str:
@@ -167,7 +167,7 @@ def _two_product(code: Code, a: tuple[str, str], b: tuple[str, str]) -> tuple[st
 
 def _long_log(code: Code, x: str) -> tuple[str, str]:
     """The logarithm of a positive number in two parts."""
-    e, m = _split(code, x)
+    e, m = split(code, x)
     one = code.number(1.0)
     f = code.sub(m, one)
     below = _two_sum(code, m, one)
@@ -229,7 +229,7 @@ def _forgiving_body(code: Code, x: str, y: str) -> str:
     """
     zero, one = code.number(0.0), code.number(1.0)
     size = code.intrinsic("fabs", x)
-    e, m = _split(code, size)
+    e, m = split(code, size)
     product = code.mul(y, _log_of_parts(code, e, m))
     product = code.choose(code.compare("olt", product, code.number(-708.0)), code.number(-708.0), product)
     value = _exp_of_normal(code, product)

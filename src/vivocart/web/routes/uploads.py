@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
 from vivocart.web.state import state_of
+from vivocart.web.uploads import Uploads
 
 router = APIRouter(prefix="/api/v1/uploads", tags=["uploads"])
 
@@ -19,14 +21,19 @@ def _body(media_type: str, text: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
 
 
+async def _added(request: Request, add: Callable[[Uploads, bytes], dict[str, Any]]) -> dict[str, Any]:
+    """What reading a body found, read apart from the requests that others wait for."""
+    state, text = state_of(request), await request.body()
+    found, _ = await state.solver.run(lambda _threads: add(state.uploads, text))
+    return found
+
+
 @router.post(
     "/patients", status_code=201, openapi_extra=_body("text/csv", "A row a patient; columns as in docs")
 )
 async def add_patients(request: Request) -> dict[str, Any]:
     """Keep a table of patients (CSV); explorations may then name its id instead of a type of patient."""
-    state, text = state_of(request), await request.body()
-    found, _ = await state.solver.run(lambda _threads: state.uploads.add_patients(text))
-    return found
+    return await _added(request, Uploads.add_patients)
 
 
 @router.post(
@@ -36,9 +43,7 @@ async def add_patients(request: Request) -> dict[str, Any]:
 )
 async def add_observations(request: Request) -> dict[str, Any]:
     """Keep a table of published observations (CSV), which a credibility job may judge; says of each row how it was read."""
-    state, text = state_of(request), await request.body()
-    found, _ = await state.solver.run(lambda _threads: state.uploads.add_observations(text))
-    return found
+    return await _added(request, Uploads.add_observations)
 
 
 @router.post(
@@ -48,17 +53,13 @@ async def add_observations(request: Request) -> dict[str, Any]:
 )
 async def add_individuals(request: Request) -> dict[str, Any]:
     """Check data of individual patients, as NONMEM reads them, and say what is in them; the command line fits them."""
-    state, text = state_of(request), await request.body()
-    found, _ = await state.solver.run(lambda _threads: state.uploads.add_individuals(text))
-    return found
+    return await _added(request, Uploads.add_individuals)
 
 
 @router.post("/model", status_code=201, openapi_extra=_body("text/plain", "SBML or Antimony"))
 async def add_model(request: Request) -> dict[str, Any]:
     """Read a model (SBML or Antimony) and say what is in it and what is wrong with it; nothing of it is executed."""
-    state, text = state_of(request), await request.body()
-    found, _ = await state.solver.run(lambda _threads: state.uploads.add_model(text))
-    return found
+    return await _added(request, Uploads.add_model)
 
 
 @router.get("")
