@@ -21,6 +21,7 @@ _COLORS = {
     "cvode": "#444444",
     "scipy_lsoda": "#7fa8d4",
     "diffrax": "#d08a2f",
+    "desolve": "#c05fa0",
 }
 
 
