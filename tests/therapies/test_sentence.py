@@ -39,6 +39,56 @@ def test_a_dose_a_day_runs_on():
     assert [row.day for row in step_up.infusions_table] == list(range(28))
 
 
+def test_days_as_protocols_list_them():
+    usual = Regimen.parse("rituximab 1000 mg x 2 every 14 d")
+    for days in (
+        "on days 1 and 15",
+        "days 0, 14",
+        "on day 1 and day 15",
+        "weeks 0 2",
+        "twice every other week",
+    ):
+        assert Regimen.parse(f"rituximab 1000 mg {days}") == usual, days
+    trial = Regimen.parse("obinutuzumab 1000 mg on days 1, 15, 168, and 182, over 5 h")
+    assert [(row.day, row.hours) for row in trial.infusions_table] == [(0, 5), (14, 5), (167, 5), (181, 5)]
+    later = Regimen.parse("HN2301 4 mg + rituximab 1000 mg from day 30 on weeks 0, 2, 24")
+    assert [row.day for row in later.infusions_table] == [0, 30, 44, 198]
+    assert Regimen.parse(trial.sentence) == trial
+
+
+def test_a_dose_a_day_runs_again():
+    cycles = Regimen.parse("blinatumomab 9 ug/day for 5 d x 2 every 8 d")
+    assert [row.day for row in cycles.infusions_table] == [0, 1, 2, 3, 4, 8, 9, 10, 11, 12]
+
+
+@pytest.mark.parametrize(
+    ("words", "days"),
+    [
+        ("weekly", 7),
+        ("every week", 7),
+        ("daily", 1),
+        ("q2wk", 14),
+        ("monthly", 365.25 / 12),
+        ("every 6 months", 182.625),
+    ],
+)
+def test_intervals_in_words(words: str, days: float):
+    assert Regimen.parse(f"ofatumumab 20 mg {words} x 2").courses[0].interval_days == pytest.approx(days)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "ex vivo CD19 CAR-T 1e6 cells/kg",
+        "CD19 CAR-T cells 1 x 10^6 cells/kg",
+        "Ex-Vivo CD19 CAR-T 1×10⁶ cells/kg",
+    ],
+)
+def test_products_and_doses_as_papers_write_them(written: str):
+    assert Regimen.parse(written) == Regimen("ex_vivo_cd19_car_t", dose=1e6)
+    assert Regimen.parse("Rituxan 1 g") == Regimen("rituximab", dose_mg=1000)
+
+
 def test_courses_join():
     both = Regimen.parse("HN2301 4 mg x 3 every 3 d then rituximab 1000 mg x 2 every 2 w after 28 d")
     assert [row.day for row in both.infusions_table] == [0, 3, 6, 34, 48]
@@ -63,7 +113,14 @@ def test_courses_join():
         ("HN2301 -4 mg", "positive"),
         ("blinatumomab 28 ug/day", "for 28 d"),
         ("blinatumomab 28 ug for 28 d", "a dose a day"),
-        ("blinatumomab 28 ug/day for 28 d every 1 d", "interval_days beside a dose a day"),
+        ("blinatumomab 28 ug/day for 28 d every 1 d", "how far apart"),
+        ("blinatumomab 28 ug/day for 28 d x 2 every 14 d", "how far apart"),
+        ("blinatumomab 28 ug/day for 28 d over 1 h", "infusion_hours beside a dose a day"),
+        ("rituximab 1000 mg on days 1, 15 x 3", "3 infusions beside 2 days"),
+        ("rituximab 1000 mg on days 1, 15 every 14 d", "interval_days beside 2 days"),
+        ("rituximab 1000 mg on days 15, 1", "does not ascend"),
+        ("rituximab 1000 mg on days 1, 1.5.2", "not understood"),
+        ("placebo", "not simulated"),
         ("rituximab 4000 mg/m2", "meant for"),
         ("tocilizumab 8 mg/m2", "not in mg/m2"),
         ("HN2301 4 mg, briskly", "'briskly' is not understood"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -45,10 +46,12 @@ class Product(Document):
     variability between patients stays). ``quantities`` names the quantities of the evidence that such a value rests on, by
     parameter; one without is assumed. ``widths`` says by which factor such a parameter is wider than in ``parameters.csv``,
     in what is unsure of its typical value and between patients alike, on the scale where it is normal; 1 if left out.
+    ``names`` are what sources call it beside ``id`` and ``name``: brands and codes.
     """
 
     id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
     name: str
+    names: tuple[str, ...] = ()
     product_class: str
     mechanism: str
     state: str
@@ -129,7 +132,7 @@ def load_products(folder: Path | None = None) -> Mapping[str, Product]:
 
 
 def find_product(name: str, products: Mapping[str, Product] | None = None) -> Product:
-    """The product called ``name`` (upper or lower case), or read from the YAML file of that path.
+    """The product called ``name``, or read from the YAML file of that path.
 
     Raises
     ------
@@ -138,11 +141,30 @@ def find_product(name: str, products: Mapping[str, Product] | None = None) -> Pr
     """
     if name.endswith((".yaml", ".yml")):
         return read_document(Path(name), Product)
+    return named_product(name, products)
+
+
+def named_product(name: str, products: Mapping[str, Product] | None = None) -> Product:
+    """The product of that id, name or other name, however its words are joined; never a file.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest three names.
+    """
     known = _shipped() if products is None else products
-    by_lower = {key.lower(): product for key, product in known.items()}
-    if name.lower() not in by_lower:
+    spelled = {
+        _letters(called): product
+        for product in reversed([*known.values()])  # of two products of one name, the first
+        for called in (*product.names, product.name, product.id)
+    }
+    if _letters(name) not in spelled:
         raise UnknownNameError("product", name, known, where="product")
-    return by_lower[name.lower()]
+    return spelled[_letters(name)]
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.lower())
 
 
 @functools.cache

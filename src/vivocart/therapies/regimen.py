@@ -22,7 +22,7 @@ from vivocart.therapies.course import (
     plain,
 )
 from vivocart.therapies.product import Product, find_product
-from vivocart.therapies.sentence import read_sentence
+from vivocart.therapies.sentence import CourseSentence, read_sentence
 
 # argument -> the unit it is given in
 _DOSE_ARGUMENTS = {
@@ -115,9 +115,10 @@ class Regimen:
         Parameters
         ----------
         sentence
-            Product, dose with unit, then in any order ``x 3``, ``every 3 d``, ``over 1 h``, ``from day 0``; a dose a
-            day runs on: ``28 ug/day for 28 d``. Several courses join by ``+`` (each on its own days) or
-            ``then ... after 28 d`` (days from the last infusion so far).
+            Product, dose with unit, then in any order ``x 3``, ``every 3 d``, ``over 1 h``, ``from day 0``, or
+            ``on days 1, 15 and 168`` (from the first of them); a dose a day runs on: ``28 ug/day for 28 d``, and may run
+            again: ``x 2 every 42 d``. Several courses join by ``+`` (each on its own days) or ``then ... after 28 d``
+            (days from the last infusion so far).
         products
             Products by id; the shipped ones when left out.
 
@@ -133,15 +134,7 @@ class Regimen:
         """
         whole: Regimen | None = None
         for part in read_sentence(sentence):
-            course = cls(
-                find_product(part.product, products),
-                dose=part.dose,
-                dose_unit=part.dose_unit,
-                infusions=part.infusions,
-                interval_days=part.interval_days,
-                infusion_hours=part.infusion_hours,
-                start_day=part.start_day,
-            )
+            course = cls._of_part(part, products)
             if whole is None:
                 whole = course
             else:
@@ -152,6 +145,36 @@ class Regimen:
                 )
         assert whole is not None  # a sentence has at least one part
         return whole
+
+    @classmethod
+    def _of_part(cls, part: CourseSentence, products: Mapping[str, Product] | None) -> Regimen:
+        """One course of a sentence; several of the same dose where it lists days that are not evenly apart."""
+        product = find_product(part.product, products)
+        infusions, interval_days = part.infusions, part.interval_days
+        starts = [part.start_day]
+        if part.days:
+            first = natural_start_day(product) if part.start_day is None else part.start_day
+            starts = [first + day for day in part.days]
+            apart = set(np.diff(part.days).tolist())
+            if infusions is None and len(apart) == 1:
+                infusions, interval_days, starts = len(starts), apart.pop(), starts[:1]
+            elif infusions is None:
+                infusions = 1
+        return cls.of_courses(
+            tuple(
+                course
+                for start_day in starts
+                for course in cls(
+                    product,
+                    dose=part.dose,
+                    dose_unit=part.dose_unit,
+                    infusions=infusions,
+                    interval_days=interval_days,
+                    infusion_hours=part.infusion_hours,
+                    start_day=start_day,
+                ).courses
+            )
+        )
 
     def then(self, other: Regimen, *, after_days: float) -> Regimen:
         """Both in sequence: ``other`` begins ``after_days`` after the start of the last infusion here."""

@@ -10,7 +10,7 @@ from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.scenarios.explore import Arm, Asked
 from vivocart.scenarios.explore_draws import SHIPPED, default_population, population_draws
 from vivocart.scenarios.explorer import explorer_settings
-from vivocart.therapies.product import Product, load_products
+from vivocart.therapies.product import named_product
 from vivocart.therapies.regimen import Regimen
 from vivocart.therapies.sentence import read_sentence
 from vivocart.web.requests import ArmRequest, PatientsRequest
@@ -59,20 +59,6 @@ def asked_for(
     )
 
 
-def shipped_product(name: str) -> Product:
-    """The shipped product of that name; a name is never a file here.
-
-    Raises
-    ------
-    UnknownNameError
-        With the nearest three.
-    """
-    known = {key.lower(): product for key, product in load_products().items()}
-    if name.lower() not in known:
-        raise UnknownNameError("product", name, load_products(), where="product")
-    return known[name.lower()]
-
-
 def named(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """Arms whose labels differ: a repeated one gets a number."""
     seen: dict[str, int] = {}
@@ -110,11 +96,11 @@ def short_label(regimen: Regimen) -> str:
 def _regimen(request: ArmRequest) -> Regimen:
     if request.regimen is not None:
         for part in read_sentence(request.regimen):
-            shipped_product(part.product)
+            named_product(part.product)
         return _bounded(Regimen.parse(request.regimen))
     assert request.product is not None  # the request's own check
     return Regimen(
-        shipped_product(request.product),
+        named_product(request.product),
         dose=request.dose,
         infusions=request.infusions,
         interval_days=request.interval_days if request.infusions > 1 else None,

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from vivocart.ground.errors import InputError
 from vivocart.patients.population import VirtualPopulation
+from vivocart.therapies.product import named_product
 from vivocart.web.answers import explore_data, heat_map_data
-from vivocart.web.asked import asked_for, shipped_product
+from vivocart.web.asked import asked_for
 from vivocart.web.job_files import POSTERIOR, Job, job_posterior
 from vivocart.web.requests import (
     ArmRequest,
@@ -90,7 +91,7 @@ def _population(request: PopulationJob, uploads: Uploads, folder: Path, tell: Te
 def _heat_map(request: HeatMapJob, uploads: Uploads, folder: Path, tell: Teller) -> dict[str, Any]:
     from vivocart.scenarios.heat_map import heat_map
 
-    product = shipped_product(request.product)
+    product = named_product(request.product)
     first = ArmRequest(product=request.product, dose=request.doses[0])
     asked = asked_for(
         request,

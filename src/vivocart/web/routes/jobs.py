@@ -11,8 +11,9 @@ from fastapi.responses import StreamingResponse
 
 from vivocart.calibration.observations import observations
 from vivocart.ground.errors import VivocartError
+from vivocart.therapies.product import named_product
 from vivocart.trials.protocol import load_study
-from vivocart.web.asked import asked_for, shipped_product
+from vivocart.web.asked import asked_for
 from vivocart.web.errors import RefusedError
 from vivocart.web.job_files import Job
 from vivocart.web.requests import ArmRequest, HeatMapJob, JobRequest, PopulationJob, plain
@@ -112,7 +113,7 @@ def _checked(state: ServerState, body: JobRequest) -> str:
         )
         return f"{wanted.n_patients:,} patients: {'; '.join(arm.label for arm in asked.arms)}"[:200]
     if isinstance(body, HeatMapJob):
-        product = shipped_product(body.product)
+        product = named_product(body.product)
         for dose in (min(body.doses), max(body.doses)):
             asked_for(
                 body,
