@@ -88,8 +88,8 @@ def test_products_that_contradict_each_other_are_refused():
         ({"dose_mg": 4000}, ["dose_mg", "0.01 to 40 mg"]),
         ({}, ["no dose of HN2301", "mg"]),
         ({"dose_mg": 4, "dose": 4}, ["2 doses"]),
-        ({"dose_cells_per_kg": 1e6}, ["dosed in mg, not in cells/kg"]),
-        ({"dose_mg_per_kg": 1}, ["dosed in mg, not in mg/kg"]),
+        ({"dose_cells_per_kg": 1e6}, ["dosed in mg, not in cells"]),
+        ({"dose_mg_per_kg": 1}, ["1 mg/kg in a patient of 70 kg", "70 mg", "0.01 to 40 mg"]),
         ({"dose": 4, "dose_unit": "furlong"}, ["dosed in mg, not in furlong"]),
         ({"dose_grams": 4}, ["unknown argument 'dose_grams'"]),
         ({"dose_mg": 4, "infusions": 0}, ["infusions", "1 or more"]),
@@ -118,6 +118,16 @@ def test_bad_input_is_one_line_with_argument_and_mend(arguments: dict[str, float
 def test_an_unknown_product_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean HN2301"):
         Regimen("HN2310", dose_mg=4)
+
+
+def test_doses_are_flat_per_weight_or_per_surface_whatever_the_product_usually_is():
+    weight = np.array([50.0, 100.0])
+    flat = Regimen.parse("CD19 CAR-T 1 x 10^8 cells")
+    assert flat.doses(weight)[-1].amount == pytest.approx([0.1, 0.1])
+    assert flat.courses[0].dose_unit == "cells" and Regimen.parse(flat.sentence) == flat
+    assert Regimen.from_dict(flat.as_dict()) == flat
+    assert Regimen.parse("rituximab 15 mg/kg").doses(weight)[0].amount == pytest.approx([750, 1500])
+    assert Regimen.parse("tocilizumab 400 mg").doses(weight)[0].amount == pytest.approx([400, 400])
 
 
 def test_mg_is_refused_for_cells():

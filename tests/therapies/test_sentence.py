@@ -122,7 +122,7 @@ def test_courses_join():
         ("rituximab 1000 mg on days 1, 1.5.2", "not understood"),
         ("placebo", "not simulated"),
         ("rituximab 4000 mg/m2", "meant for"),
-        ("tocilizumab 8 mg/m2", "not in mg/m2"),
+        ("tocilizumab 8 mg/m2", "8 mg/m2 in a patient of 70 kg"),
         ("HN2301 4 mg, briskly", "'briskly' is not understood"),
         ("HN2301 4 mg" + " x" * 2000, "characters"),
     ],

@@ -12,8 +12,9 @@ from vivocart.ground import units
 from vivocart.ground.errors import InputError
 from vivocart.therapies.product import Product, find_product
 
+_PER_WEIGHT = "/kg"
 _PER_AREA = "/m2"
-_TYPICAL_WEIGHT_KG = 70.0  # at which a dose per area is held against a product's limits
+_TYPICAL_WEIGHT_KG = 70.0  # at which a dose given otherwise than the product's own is held against its limits
 _MAXIMUM_INFUSIONS = 1000  # far above any regimen; catches a dose and a count exchanged
 
 
@@ -52,7 +53,7 @@ class DoseRow:
 class Course:
     """One product given one or more times at one dose; ``start_day`` is the day of its first infusion.
 
-    ``dose`` is in ``dose_unit``: the product's own, or that per square metre of body surface.
+    ``dose`` is in ``dose_unit``: the product's own mass or cells; flat, per kg or per square metre of body surface.
     """
 
     product: Product
@@ -112,21 +113,36 @@ class Course:
 
 
 def checked_dose(product: Product, value: float, unit: str, *, where: str = "dose") -> tuple[float, str]:
-    """A dose and its unit as a course keeps them: the product's own unit, or that per square metre of body surface.
+    """A dose and its unit as a course keeps them: the product's own mass or cells; flat, per kg or per square metre.
 
     Raises
     ------
     InputError
-        If the unit is not one of the product's, or the dose is outside what the model is meant for (per square metre:
-        in a patient of 70 kg).
+        If the unit is not one of the product's (cells instead of mg), or the dose is outside what the model is meant for (in
+        a patient of 70 kg, where it is given otherwise than the product's own).
     """
-    if not unit.endswith(_PER_AREA) or product.basis == "per_kg":
-        own = dose_in_product_unit(product, value, unit, where=where)
+    per, own_unit = _per(unit), product.dose_unit.removesuffix(_PER_WEIGHT)
+    own = value * _dose_factor(product, unit.removesuffix(per), own_unit, where=where)
+    per_own = _per(product.dose_unit)
+    weight = np.array(_TYPICAL_WEIGHT_KG)
+    if per == per_own:
         product.check_dose(own, where=where)
-        return own, product.dose_unit
-    own = dose_in_product_unit(product, value, unit.removesuffix(_PER_AREA), where=where)
-    product.check_dose(own * float(body_surface_m2(np.array(_TYPICAL_WEIGHT_KG))), where=where)
-    return own, product.dose_unit + _PER_AREA
+    else:
+        typical = own * float(_size(per, weight) / _size(per_own, weight))
+        at = f"{where}: {own:g} {own_unit}{per} in a patient of {_TYPICAL_WEIGHT_KG:g} kg"
+        product.check_dose(typical, where=at)
+    return own, own_unit + per
+
+
+def _per(unit: str) -> str:
+    return next((per for per in (_PER_WEIGHT, _PER_AREA) if unit.endswith(per)), "")
+
+
+def _size(per: str, weight_kg: np.ndarray) -> np.ndarray:
+    """What a dose is multiplied by: weight, body surface or one."""
+    if per == _PER_WEIGHT:
+        return weight_kg
+    return body_surface_m2(weight_kg) if per == _PER_AREA else np.ones_like(weight_kg)
 
 
 def body_surface_m2(weight_kg: np.ndarray) -> np.ndarray:
@@ -137,31 +153,17 @@ def body_surface_m2(weight_kg: np.ndarray) -> np.ndarray:
     return 0.1173 * weight_kg**0.6466
 
 
-def dose_in_product_unit(product: Product, value: float, unit: str, *, where: str = "dose") -> float:
-    """``value`` in ``unit``, expressed in the product's dose unit.
-
-    Raises
-    ------
-    InputError
-        If the product is dosed in something else: cells instead of mg, or per kg instead of flat.
-    """
-    return value * _dose_factor(product, unit, where=where)
-
-
-def _dose_factor(product: Product, unit: str, *, where: str) -> float:
-    if unit == product.dose_unit:
+def _dose_factor(product: Product, unit: str, own_unit: str, *, where: str) -> float:
+    if unit == own_unit:
         return 1.0
-    refused = InputError(
-        f"{product.id} is dosed in {product.dose_unit}, not in {unit}",
-        where=where,
-        mend=f"give dose=... in {product.dose_unit}",
-    )
-    if unit.endswith("/kg") != (product.basis == "per_kg"):
-        raise refused
     try:
-        return units.factor(unit, product.dose_unit)
+        return units.factor(unit, own_unit)
     except InputError as error:
-        raise refused from error
+        raise InputError(
+            f"{product.id} is dosed in {product.dose_unit}, not in {unit}",
+            where=where,
+            mend=f"give dose=... in {product.dose_unit}",
+        ) from error
 
 
 def make_course(
@@ -237,10 +239,7 @@ def natural_start_day(product: Product) -> float:
 
 def amounts_for(product: Product, given: Infusion, weight_kg: np.ndarray) -> np.ndarray:
     """Amount of one infusion for each patient, in the unit of the product's state."""
-    if given.unit.endswith(_PER_AREA):
-        amount = given.amount * body_surface_m2(weight_kg)
-    else:
-        amount = given.amount * (weight_kg if product.basis == "per_kg" else np.ones_like(weight_kg))
+    amount = given.amount * _size(_per(given.unit), weight_kg)
     if product.maximum_dose is not None:
         amount = np.minimum(amount, product.maximum_dose)
     return amount * product.amount_per_dose_unit
