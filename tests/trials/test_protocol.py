@@ -146,3 +146,22 @@ def test_a_taper_is_read_from_the_file(tmp_path: Path):
         path.write_text(text.replace(f"  {old}" if new == "" else old, new))
         with pytest.raises(InputError, match=part):
             load_study(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("visits_days: [0, 28, 14]\n  kind: assumed", "ascending"),
+        ("visits_days: [0, 900]\n  kind: assumed", "after follow_up_days"),
+        ("visits_days: [0, 14]\n  kind: measured", "measured without a record"),
+        ("visits_days: [0, 14]\n  counted_ul: 0\n  kind: assumed", "counted_ul"),
+    ],
+)
+def test_visits_of_a_study_that_do_not_go_together_are_refused(tmp_path: Path, change: str, words: str):
+    study = load_study("lunar").readings
+    assert study is not None and study.visits_days[0] == 0 and study.note
+    text = (resources.files("vivocart.trials") / "studies" / "ng2006.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "seen.yaml"
+    path.write_text(f"{text}readings:\n  {change}\n  note: as a test has it\n", encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        load_study(path)

@@ -94,7 +94,7 @@ def check_design(design: StudyDesign) -> None:
     Raises
     ------
     InputError
-        If no row is fitted, or a row's n and arm do not go together.
+        If no row is fitted, a row's n and arm do not go together, or a visit lies after the end.
     """
     if not design.fitted:
         raise InputError(
@@ -104,3 +104,9 @@ def check_design(design: StudyDesign) -> None:
         )
     for row in (*design.fitted, *design.predicted):
         design.positions(row)
+        if row.visits is not None and row.visits.days[-1] > design.days:
+            raise InputError(
+                f"a visit on day {row.visits.days[-1]:g}, after the last day {design.days:g}",
+                where=f"visits_days of observation '{row.id}'",
+                mend="simulate longer, or leave the visit out",
+            )

@@ -13,6 +13,7 @@ from vivocart.calibration.design import StudyDesign
 from vivocart.calibration.held import HeldPopulation
 from vivocart.calibration.hierarchy import Hierarchy, hierarchy_of
 from vivocart.calibration.observations import Observation
+from vivocart.calibration.visits import Normals, Visits, as_read, counted_observables
 from vivocart.endpoints.readings import Readings
 from vivocart.endpoints.registry import find_endpoint
 from vivocart.model.load import Model
@@ -41,8 +42,8 @@ class Patients:
     population, position
         For each patient its population and its place in a cohort, shape (n,).
     eta, numbers
-        For each patient the standard normal numbers of its parameters and of its covariates, shapes (n, n_varying) and
-        (n, n_covariates).
+        For each patient the standard normal numbers of its parameters, and of its covariates and the chance in its counts,
+        shapes (n, n_varying) and (n, n_covariates).
     """
 
     typical: np.ndarray
@@ -69,7 +70,7 @@ class Forward(Protocol):
 
     @property
     def n_covariates(self) -> int:
-        """Standard normal numbers behind a patient's covariates."""
+        """Standard normal numbers behind a patient's covariates and what is counted in its blood."""
         ...
 
     @property
@@ -102,11 +103,57 @@ class Forward(Protocol):
 
 
 def column_of(model: Model | None, observation: Observation) -> str:
-    """Name of the column that a row reads: the endpoint, or the observable with its day."""
+    """Name of the column that a row reads: the endpoint, or the observable with its day; and its visits if it has some."""
     is_observable = model is not None and observation.measure in model.observables
     if is_observable and observation.time_days is not None:
-        return f"{observation.measure}@{observation.time_days:g}"
-    return observation.measure
+        return f"{observation.measure}@{observation.time_days:g}{_visits_text(observation)}"
+    return f"{observation.measure}{_visits_text(observation)}"
+
+
+def condition_of(observation: Observation) -> str:
+    """Name of the column of a row's condition, read at the row's visits; empty if it has none."""
+    return f"{observation.given}{_visits_text(observation)}" if observation.given else ""
+
+
+def _visits_text(observation: Observation) -> str:
+    visits = observation.visits
+    return "" if visits is None else f" {visits.key}"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """What computes a column: an endpoint, or an observable on a day, from all times or as read at visits."""
+
+    name: str
+    visits: Visits | None
+    counted: frozenset[str]
+
+    def read(self, readings: Readings, normals: Normals) -> np.ndarray:
+        visits = self.visits
+        if visits is None:
+            return self._computed(readings)
+        seen = readings.shared(
+            visits.key, lambda: as_read(readings, visits, counted_names=self.counted, normals=normals)
+        )
+        return self._computed(seen)
+
+    def _computed(self, readings: Readings) -> np.ndarray:
+        observable, separator, day = self.name.partition("@")
+        if separator:
+            return readings.at(observable, float(day))
+        return find_endpoint(self.name).compute(readings)
+
+
+def _readers(model: Model, rows: Iterable[Observation]) -> dict[str, _Reader]:
+    """What computes each column of some rows, by its name."""
+    counted = counted_observables(model)
+    found: dict[str, _Reader] = {}
+    for row in rows:
+        for column in filter(None, (column_of(model, row), condition_of(row))):
+            name = column.removesuffix(_visits_text(row))
+            found[column] = _Reader(name=name, visits=row.visits, counted=counted)
+    return found
 
 
 @final
@@ -132,7 +179,8 @@ class ModelForward:
     design: StudyDesign
     who: PatientNumbers
     columns: tuple[str, ...]
-    readers: tuple[Callable[[Readings], np.ndarray], ...]
+    readers: tuple[_Reader, ...]
+    counts: tuple[tuple[str, str], ...]  # observable and visit of each number behind the chance in a count
     groups: tuple[_Group, ...]
     arm_of_position: np.ndarray
     reads_typical: np.ndarray
@@ -153,12 +201,12 @@ class ModelForward:
 
     @property
     def n_covariates(self) -> int:
-        """Standard normal numbers behind a patient's covariates."""
-        return len(self.who.covariate_names)
+        """Standard normal numbers behind a patient's covariates and, after them, what is counted in its blood."""
+        return len(self.who.covariate_names) + len(self.counts)
 
     def accepted(self, numbers: np.ndarray) -> np.ndarray:
         """As in :class:`Forward`."""
-        return self.who.accepted(numbers, self.design.criteria)
+        return self.who.accepted(numbers[:, : len(self.who.covariate_names)], self.design.criteria)
 
     def measure(self, patients: Patients, threads: int | None) -> np.ndarray:
         """As in :class:`Forward`."""
@@ -173,7 +221,8 @@ class ModelForward:
         spread = {
             name: multipliers[patients.population, place] for place, name in enumerate(self.who.varying)
         }
-        covariates = self.who.covariates(patients.numbers)
+        own = len(self.who.covariate_names)
+        covariates, counts = self.who.covariates(patients.numbers[:, :own]), patients.numbers[:, own:]
         parameters = self.who.parameters(covariates, patients.eta, typical, spread)
         scenario = patients.scenario[patients.population]
         arm = self.arm_of_position[patients.position]
@@ -185,6 +234,7 @@ class ModelForward:
                     arm=arm[chosen],
                     covariates={name: array[chosen] for name, array in covariates.items()},
                     parameters={name: array[chosen] for name, array in parameters.items()},
+                    counts=counts[chosen],
                 )
                 values[chosen] = self._measured(group, part, threads)
         return values
@@ -207,8 +257,9 @@ class ModelForward:
         values = np.full((len(part.arm), len(self.columns)), np.nan)
         if whole.any():
             readings = _readings(group, result, part, whole)
-            for place, read in enumerate(self.readers):
-                values[whole, place] = read(readings)
+            chance = dict(zip(self.counts, part.counts[whole].T, strict=True))
+            for place, reader in enumerate(self.readers):
+                values[whole, place] = reader.read(readings, lambda *count: chance[count])
         return values
 
 
@@ -218,6 +269,7 @@ class _Part:
     arm: np.ndarray
     covariates: Mapping[str, np.ndarray]
     parameters: Mapping[str, np.ndarray]
+    counts: np.ndarray
 
 
 def _doses(group: _Group, arm: np.ndarray, weight_kg: np.ndarray) -> list[DoseRow]:
@@ -271,14 +323,6 @@ def _readings(group: _Group, result: BatchResult, part: _Part, whole: np.ndarray
     )
 
 
-def _reader(name: str) -> Callable[[Readings], np.ndarray]:
-    """What computes a column."""
-    observable, separator, day = name.partition("@")
-    if separator:
-        return lambda readings: readings.at(observable, float(day))
-    return find_endpoint(name).compute
-
-
 def model_forward(
     model: Model,
     design: StudyDesign,
@@ -296,9 +340,9 @@ def model_forward(
         If ``design.days`` is too short for an endpoint.
     """
     rows = (*design.fitted, *design.predicted)
-    names = [column_of(model, row) for row in rows] + [row.given for row in rows if row.given]
-    columns = tuple(dict.fromkeys(names))
-    observables, parameters = needed_readings(model, design, columns)
+    names = [column_of(model, row) for row in rows] + [condition_of(row) for row in rows if row.given]
+    columns, readers = tuple(dict.fromkeys(names)), _readers(model, rows)
+    observables, parameters, counts = _needed(model, design, [readers[name] for name in columns])
     groups = tuple(_groups(model, design, observables, on_message))
     read = parameters.union(*(group.plan.parameters_read for group in groups))
     who = patient_numbers(model)
@@ -306,7 +350,8 @@ def model_forward(
         design=design,
         who=who,
         columns=columns,
-        readers=tuple(_reader(name) for name in columns),
+        readers=tuple(readers[name] for name in columns),
+        counts=counts,
         groups=groups,
         arm_of_position=np.repeat(np.arange(len(design.arms)), list(design.widths.values())),
         reads_typical=np.array([name in read for name in who.uncertain], dtype=bool),
@@ -383,17 +428,23 @@ class _Asked(Mapping[str, np.ndarray]):
         return len(self.names)
 
 
-def needed_readings(
-    model: Model, design: StudyDesign, columns: Iterable[str]
-) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Observables that these columns read, in the model's order, and parameters that they read themselves.
+def _needed(
+    model: Model, design: StudyDesign, readers: Iterable[_Reader]
+) -> tuple[tuple[str, ...], frozenset[str], tuple[tuple[str, str], ...]]:
+    """Observables that columns read, in the model's order; parameters that they read themselves; and what they count.
 
-    Each endpoint is asked once, with made-up numbers.
+    Each is asked once, with made-up numbers.
     """
     regimen = design.arms[0].regimens[0]
     end = design.days + regimen.first_infusion_day
     times = coarse_output_times([row.day for row in regimen.infusions_table], days=end)
     trajectories, parameters = _Asked(np.linspace(1.0, 2.0, len(times))[None, :]), _Asked(np.ones(1))
+    counts: dict[tuple[str, str], None] = {}
+
+    def normals(observable: str, visit: str) -> np.ndarray:
+        counts[observable, visit] = None
+        return np.zeros(1)
+
     dose_days: dict[str, list[float]] = {}
     for dose in regimen.doses(np.ones(1)):
         dose_days.setdefault(dose.state, []).append(dose.time_days - regimen.first_infusion_day)
@@ -408,7 +459,7 @@ def needed_readings(
         rescues=pd.DataFrame({"patient": [], "time_days": [], "product": []}),
         first_infusion_day=regimen.first_infusion_day,
     )
-    for name in columns:
-        _reader(name)(readings)
+    for reader in readers:
+        reader.read(readings, normals)
     observables = tuple(name for name in model.observables if name in trajectories.names)
-    return observables, frozenset(parameters.names)
+    return observables, frozenset(parameters.names), tuple(counts)

@@ -9,19 +9,24 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 
+from vivocart.calibration.measure_names import model_name
+from vivocart.calibration.observations import Observation
+from vivocart.calibration.visits import Visits, as_read, counted_observables
+from vivocart.endpoints.readings import read
 from vivocart.endpoints.registry import endpoint_at, find_endpoint, known_endpoints
 from vivocart.endpoints.table import endpoints
 from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.streams import normals_at
 from vivocart.ground.units import convert
 from vivocart.model.load import Model
 from vivocart.simulation.result import Simulation
 
-_COMPARISON = re.compile(r"(\w+)\s*(<=|>=|==|<|>|=|≤|≥)\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(\S.*)?")
+_COMPARISON = re.compile(r"(\w[\w -]*?)\s*(<=|>=|==|<|>|=|≤|≥)\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(\S.*)?")
 _OPERATORS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -52,6 +57,10 @@ class Measure:
         Operator and number that make a flag of it; an empty operator leaves the number as it is.
     unit, label
         Of the number; a flag has the unit ``1``.
+    visits
+        Visits at which it is read; None if at all times and without error.
+    counted
+        Observables that are counted at visits.
     """
 
     name: str
@@ -61,6 +70,8 @@ class Measure:
     limit: float
     unit: str
     label: str
+    visits: Visits | None = None
+    counted: frozenset[str] = frozenset()
 
     @property
     def is_flag(self) -> bool:
@@ -75,7 +86,9 @@ class Measure:
         InputError
             If the simulation is too short or did not keep what is read.
         """
-        if self.is_endpoint:
+        if self.visits is not None:
+            found = self._at_visits(simulation, self.visits)
+        elif self.is_endpoint:
             found = endpoints(simulation, [self.name])[self.name].to_numpy(dtype=float)
         else:
             assert self.day is not None  # see find_measure
@@ -90,9 +103,28 @@ class Measure:
         kept = _OPERATORS[self.comparison](found, self.limit)
         return np.where(np.isnan(found), np.nan, kept.astype(float))
 
+    def _at_visits(self, simulation: Simulation, visits: Visits) -> np.ndarray:
+        """As the study read it; the chance of each count has a random stream of its name and visit."""
+        readings, complete = read(simulation)
+        seed = simulation.patients.seed
+
+        def normals(observable: str, visit: str) -> np.ndarray:
+            return normals_at(seed, f"counts/{observable}/{visit}", readings.patients)
+
+        seen = as_read(readings, visits, counted_names=self.counted, normals=normals)
+        found = np.full(len(complete), np.nan)
+        if self.is_endpoint:
+            found[complete] = find_endpoint(self.name).compute(seen)
+        else:
+            assert self.day is not None  # see find_measure
+            found[complete] = seen.at(self.name, self.day)
+        return found
+
 
 def find_measure(text: str, time_days: float | None, model: Model) -> Measure:
-    """The measure of a text such as ``b_cells_nadir``, ``sledai_d90``, ``igg`` with a time, or ``upcr < 0.5`` with a time.
+    """The measure of a text such as ``b_cells_nadir``, ``sledai_d90``, ``igg`` or ``upcr < 0.5`` with a time.
+
+    Names that sources use (``measure_names.csv``) are taken for the model's own.
 
     Parameters
     ----------
@@ -108,7 +140,7 @@ def find_measure(text: str, time_days: float | None, model: Model) -> Measure:
     """
     comparison = _COMPARISON.fullmatch(text.strip())
     name, sign, number, unit = (text.strip(), "", "nan", None) if comparison is None else comparison.groups()
-    resolved, day, own_unit, label, is_endpoint = _named(name, time_days, model)
+    resolved, day, own_unit, label, is_endpoint = _named(model_name(name), time_days, model)
     limit = float(number)
     if unit is not None:
         limit = convert(limit, plain_unit(unit, own_unit), own_unit)
@@ -121,6 +153,39 @@ def find_measure(text: str, time_days: float | None, model: Model) -> Measure:
         unit="1" if sign else own_unit,
         label=f"{label} {sign} {limit:g}" if sign else label,
     )
+
+
+def measures_of(row: Observation, model: Model) -> tuple[Measure, Measure | None]:
+    """The measure of a row and that of its condition, read as its source did; None if it has no condition.
+
+    Raises
+    ------
+    UnknownNameError
+        As :func:`find_measure`.
+    InputError
+        As :func:`find_measure`, or if the row is read after its last visit.
+    """
+    try:
+        measure = find_measure(row.measure, row.time_days, model)
+        given = find_measure(row.given, row.time_days, model) if row.given else None
+    except InputError:  # an endpoint of the whole course with the time that the source states beside it
+        measure = find_measure(row.measure, None, model)
+        given = find_measure(row.given, None, model) if row.given else None
+    return _read_at(measure, row, model), None if given is None else _read_at(given, row, model)
+
+
+def _read_at(measure: Measure, row: Observation, model: Model) -> Measure:
+    """The measure as the row's source read it."""
+    visits = row.visits
+    if visits is None:
+        return measure
+    if measure.day is not None and measure.day > visits.days[-1] + 1e-9:
+        raise InputError(
+            f"'{measure.name}' is read on day {measure.day:g} and the last visit is on day {visits.days[-1]:g}",
+            where="visits_days",
+            mend="add the visit",
+        )
+    return replace(measure, visits=visits, counted=counted_observables(model))
 
 
 def _named(name: str, time_days: float | None, model: Model) -> tuple[str, float | None, str, str, bool]:

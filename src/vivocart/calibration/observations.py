@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, Self, final
+from typing import Annotated, Literal, Self, final
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from vivocart.calibration.visits import Visits, read_visit_days
 from vivocart.evidence.quantities import Trust
 from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.ground.tables import Row, read_table
@@ -51,7 +52,17 @@ _TEXTS = {
     "point": "{value}{unit} (one patient)",
     "median_time": "{value}{unit} (median of {n}, time to event)",
 }
+STUDY = "study"
+"""What ``visits_days`` says where the study's own file has the visits."""
+
 _UNIT_TEXTS = {"1": "", "score": "", "1/uL": " per uL", "1/d": " a day"}
+
+
+def _visit_days(written: object) -> object:
+    """Days from the text of a cell; ``study`` stays that."""
+    if not isinstance(written, str) or written.strip() == STUDY:
+        return written
+    return read_visit_days(written)
 
 
 @final
@@ -63,6 +74,11 @@ class Observation(Row):
     a mean these two hold the spread that the source prints beside it; for a count without a number, its bounds. A median
     time that was not reached has no ``value``, and in ``lower`` the time by which it was not. ``given`` is the id of a 0/1
     endpoint: the statistic is that of those among the n in whom it is 1.
+
+    ``visits_days`` are the days on which the source read its patients, ``study`` those of the study's file; measure and
+    condition are then computed from what is seen at these visits, and from all times without. ``counted_ul`` are the
+    microliters of blood in which cells were counted at a visit, so that a count has its chance and is printed as a whole
+    number; without it, counts have no error.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -82,6 +98,8 @@ class Observation(Row):
     trust: Trust
     record_id: str = ""
     quantity_id: str = ""
+    visits_days: Annotated[Literal["study"] | tuple[float, ...], BeforeValidator(_visit_days)] = ()
+    counted_ul: float | None = Field(default=None, gt=0)
     note: str = ""
 
     @model_validator(mode="after")
@@ -98,6 +116,8 @@ class Observation(Row):
             raise ValueError("a quantile needs its level, and nothing else has one")
         if self.statistic == "count":
             self._check_count()
+        if self.counted_ul is not None and not self.visits_days:
+            raise ValueError("counted_ul needs the visits at which was counted: give visits_days")
         if not self.measure and not self.note:
             raise ValueError("a row without a measure needs a note that says why")
         return self
@@ -111,6 +131,23 @@ class Observation(Row):
         for number in self._numbers().values():
             if number is not None and (number != int(number) or not 0 <= number <= self.n):
                 raise ValueError(f"a count is a whole number from 0 to n = {self.n}, not {number:g}")
+
+    @property
+    def visits(self) -> Visits | None:
+        """How the source read its patients; none if at all times and without error.
+
+        Raises
+        ------
+        InputError
+            If the visits are those of the study's file and have not been put in.
+        """
+        if self.visits_days == STUDY:
+            raise InputError(
+                "the study's file says nothing of its visits",
+                where=f"visits_days of observation '{self.id}'",
+                mend="write the days, such as 0 14 28, or add readings to the study's file",
+            )
+        return Visits(days=self.visits_days, counted_ul=self.counted_ul) if self.visits_days else None
 
     @property
     def observed_text(self) -> str:

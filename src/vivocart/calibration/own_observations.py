@@ -41,6 +41,8 @@ _OPTIONAL = (
     "trust",
     "record_id",
     "quantity_id",
+    "visits_days",
+    "counted_ul",
     "note",
 )
 _ALIASES = {
@@ -58,6 +60,9 @@ _ALIASES = {
     "entry_criteria": "population",
     "course": "regimen",
     "comment": "note",
+    "visits": "visits_days",
+    "visit_days": "visits_days",
+    "counted_volume_ul": "counted_ul",
 }
 _STATISTICS = {
     "max": "maximum",
@@ -280,6 +285,8 @@ def _observation(line: int, cells: Mapping[str, str], measure: Measure) -> Obser
         "given": cells.get("given", ""),
         "trust": trust if trust in get_args(Trust) else "primary",
         "record_id": cells.get("record_id", ""),
+        "visits_days": cells.get("visits_days", ""),
+        "counted_ul": _number(cells, "counted_ul"),
         "note": cells.get("note", ""),
     }
     try:

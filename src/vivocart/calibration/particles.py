@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from vivocart.calibration.design import StudyDesign
-from vivocart.calibration.forward import Forward, Patients, column_of
+from vivocart.calibration.forward import Forward, Patients, column_of, condition_of
 from vivocart.calibration.likelihood import Reading, log_likelihood, log_mean_over_cohorts, readings_of
 from vivocart.calibration.observations import Observation
 from vivocart.calibration.statistics import cohort_statistics
@@ -151,7 +151,7 @@ def study_problem(model: Model | None, design: StudyDesign, forward: Forward) ->
             observation=row,
             positions=np.array(design.positions(row), dtype=np.int64),
             column=forward.columns.index(column_of(model, row)),
-            given=forward.columns.index(row.given) if row.given else None,
+            given=forward.columns.index(condition_of(row)) if row.given else None,
             readings=readings_of(row, days=design.days),
         )
 

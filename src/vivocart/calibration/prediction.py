@@ -336,7 +336,8 @@ def predict_study(
         Rows of one study.
     arms
         By arm, values of each measure in the same virtual patients, shape (n_patients,): a table of ``endpoints`` will do,
-        observables read at ``time_days`` added as a column of the observation's id.
+        observables read at ``time_days`` added as a column of the observation's id, and a condition read at visits as a
+        column ``<id> given``.
     sizes
         Patients whom the study treated in each arm.
     seed
@@ -356,7 +357,9 @@ def predict_study(
             not_predicted[observation.id] = observation.note
             continue
         wanted = arms_of(observation, sizes)
-        read = [(observation.id, observation.measure)] + ([(observation.given,)] if observation.given else [])
+        read = [(observation.id, observation.measure)]
+        if observation.given:
+            read.append((f"{observation.id} given", observation.given))
         cohorts: list[np.ndarray] = []
         for names in read:
             found = {arm: column for arm in wanted if (column := _column(arms[arm], names)) is not None}

@@ -17,12 +17,14 @@ from typing import final
 import numpy as np
 import pandas as pd
 
+from vivocart.calibration.measures import measures_of
 from vivocart.calibration.observations import Observation
 from vivocart.endpoints.curves import value_at
 from vivocart.endpoints.readings import MissingReadingError, Readings, read
 from vivocart.endpoints.registry import Endpoint, known_endpoints, visit_days
 from vivocart.endpoints.sledai import items_at_visits, read_visits, scores_at_visits, sledai_table
 from vivocart.endpoints.table import EndpointColumns, endpoint_columns
+from vivocart.ground.errors import InputError
 from vivocart.model.load import Model
 from vivocart.patients.criteria import EntryCriteria
 from vivocart.patients.draws import PopulationDraws
@@ -216,13 +218,20 @@ class _Read:
 def observed(setting: Setting, simulation: Simulation) -> pd.DataFrame:
     """What published observations read and no endpoint of the table gives: a column for each of them.
 
-    Observables on a day, and endpoints on days that are no visit of theirs; none for a day that the simulation lacks.
+    Observables on a day, and endpoints on days that are no visit of theirs; none for a day that the simulation lacks. What
+    a source read at its visits, and a condition read there (``<id> given``), whatever it is.
     """
     columns: dict[str, np.ndarray] = {}
     known = {row.id: values.T for row, values in zip(simulation.observables, simulation.values, strict=True)}
     for observation in setting.observations:
         name, day = observation.measure, observation.time_days
-        if name in known and day is not None:
+        if name and observation.visits is not None:
+            with suppress(InputError):
+                measure, given = measures_of(observation, setting.model)
+                columns[observation.id] = measure.values(simulation)
+                if given is not None:
+                    columns[f"{observation.id} given"] = given.values(simulation)
+        elif name in known and day is not None:
             start = simulation.regimen.first_infusion_day
             columns[observation.id] = value_at(simulation.times_days, known[name], day + start)
         elif name and name not in known_endpoints():

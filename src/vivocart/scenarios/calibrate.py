@@ -28,6 +28,7 @@ from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model, load_model
 from vivocart.patients.draws import uncertain_parameters
 from vivocart.patients.numbers import patient_numbers
+from vivocart.scenarios.readings import with_visits
 from vivocart.trials.protocol import Study, load_study
 
 RANKED = (
@@ -61,7 +62,7 @@ def design_of(
 
     ``held_out_ids`` are held out in place of what ``fits.yaml`` says of the study.
     """
-    fitted, held_out = parted(study.id, rows, held_out_ids)
+    fitted, held_out = (with_visits(part, study) for part in parted(study.id, rows, held_out_ids))
     intervals = study.interval_scenarios_days
     by_scenario = [study.regimens(days) for days in intervals] if intervals else [study.regimens()]
     used = {row.arm for row in (*fitted, *held_out)}

@@ -150,7 +150,7 @@ def cohort_condition(
     """What ``observation.given`` names in the same cohorts as :func:`cohort_values`; none if it names nothing."""
     if not observation.given:
         return None
-    return _cohort_column((observation.given,), observation, tables, sizes, widths)
+    return _cohort_column((f"{observation.id} given", observation.given), observation, tables, sizes, widths)
 
 
 def _cohort_column(

@@ -23,7 +23,13 @@ from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model, load_model
 from vivocart.patients.draws import PopulationDraws
 from vivocart.patients.numbers import patient_numbers
-from vivocart.scenarios.calibrate import LAST_SWEEPS, FitProgress, design_of, fit_problem
+from vivocart.scenarios.calibrate import (
+    FIRST_PARTICLES,
+    LAST_SWEEPS,
+    FitProgress,
+    design_of,
+    fit_problem,
+)
 from vivocart.scenarios.shipped_fits import middle_of
 from vivocart.trials.protocol import Study, load_study
 
@@ -110,11 +116,13 @@ def calibrate_family(
     behind = load_posterior(BASE, model=used) if base is None else base
     problem, held = family_problem(name, used, middle_of(behind, used), on_message=on_message)
     rounds = family.sweeps if sweeps is None else sweeps
+    count = family.particles if n_particles is None else n_particles
     settings = SmcSettings(
-        n_particles=family.particles if n_particles is None else n_particles,
+        n_particles=count,
         seed=seed,
         sweeps=rounds,
         last_sweeps=LAST_SWEEPS * rounds,
+        n_first=FIRST_PARTICLES * count,
     )
     asked = dataclasses.asdict(settings) | {
         "family": name.lower(),

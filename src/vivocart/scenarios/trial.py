@@ -29,6 +29,7 @@ from vivocart.scenarios.arms import CHUNK, Arm, Setting, run_arms, visit_items
 from vivocart.scenarios.cohorts import compare_with_published, n_compared
 from vivocart.scenarios.endpoint_table import ENDPOINTS_FILE
 from vivocart.scenarios.fitted import HAND_SET, FittedPopulation, fitted_population, with_fitted
+from vivocart.scenarios.readings import with_visits
 from vivocart.scenarios.result import ArmResult, ExamplePatient, Reference, TrialResult
 from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study, load_study, study_ids
@@ -189,7 +190,8 @@ def _arms(
 
 def _published(study: Study) -> list[Observation]:
     """The study's published observations; none if the table has none of it."""
-    return [row for row in observations() if row.study_id.lower() == study.id.lower()]
+    rows = [row for row in observations() if row.study_id.lower() == study.id.lower()]
+    return list(with_visits(rows, study))
 
 
 def _work(model: Model, study: Study, n_patients: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
-from vivocart.calibration.measures import Measure, find_measure
+from vivocart.calibration.measures import Measure, measures_of
 from vivocart.calibration.observations import Observation, observations
 from vivocart.calibration.own_observations import OwnRow, OwnTable
 from vivocart.ground.errors import InputError, UnknownNameError
@@ -15,6 +15,7 @@ from vivocart.ground.units import convert
 from vivocart.model.load import Model
 from vivocart.patients.criteria import EntryCriteria
 from vivocart.patients.criteria_text import read_criteria
+from vivocart.scenarios.readings import with_visits
 from vivocart.simulation.rescue import Rescue
 from vivocart.simulation.taper import Taper
 from vivocart.therapies.product import find_product
@@ -112,8 +113,10 @@ def own_plans(model: Model, table: OwnTable) -> list[ValidationPlan]:
 
 
 def _shipped_plan(model: Model, study_id: str, rows: Sequence[Observation]) -> ValidationPlan:
+    study = load_study(study_id) if study_id.lower() in study_ids() else None
+    rows = rows if study is None else with_visits(rows, study)
     measures, conditions, reasons = _resolved(model, rows)
-    if study_id.lower() not in study_ids():
+    if study is None:
         return ValidationPlan(
             study_id=study_id,
             title=study_id,
@@ -129,7 +132,6 @@ def _shipped_plan(model: Model, study_id: str, rows: Sequence[Observation]) -> V
             conditions={},
             reasons={row.id: reasons.get(row.id, _NO_STUDY_FILE) for row in rows},
         )
-    study = load_study(study_id)
     return ValidationPlan(
         study_id=study_id,
         title=study.title,
@@ -160,16 +162,13 @@ def _resolved(
             reasons[row.id] = row.note
             continue
         try:
-            found = find_measure(row.measure, row.time_days, model)
-            if row.given:
-                conditions[row.id] = find_measure(row.given, row.time_days, model)
-        except InputError:  # an endpoint of the whole course with the time that the source states beside it
-            try:
-                found = find_measure(row.measure, None, model)
-            except InputError as error:
-                reasons[row.id] = str(error)
-                continue
+            found, given = measures_of(row, model)
+        except InputError as error:
+            reasons[row.id] = str(error)
+            continue
         measures[row.id] = found
+        if given is not None:
+            conditions[row.id] = given
     return measures, conditions, reasons
 
 
@@ -187,12 +186,11 @@ def _study_arms(study: Study) -> tuple[ArmPlan, ...]:
 
 
 def _own_plan(model: Model, study_id: str, rows: Sequence[OwnRow]) -> ValidationPlan:
-    read = [row for row in rows if row.observation is not None and row.measure is not None]
-    kept = tuple(row.observation for row in read if row.observation is not None)
-    measures = {row.observation.id: row.measure for row in read if row.observation and row.measure}
-    conditions = {row.id: find_measure(row.given, row.time_days, model) for row in kept if row.given}
+    kept = tuple(row.observation for row in rows if row.observation is not None)
+    if study_id.lower() in study_ids():
+        kept = with_visits(kept, load_study(study_id))
+    measures, conditions, reasons = _resolved(model, kept)
     notes: list[str] = []
-    reasons: dict[str, str] = {}
     arms = _OwnArms(arms=(), intervals_days=(), reasons={})
     criteria: EntryCriteria | None = None
     rescue: tuple[Rescue, ...] = ()
@@ -383,6 +381,8 @@ def _own_length(rows: Sequence[OwnRow], kept: Sequence[Observation]) -> float:
 
 
 def _length(days: float, measures: Iterable[Measure]) -> float:
-    """Days to simulate after the first infusion: the follow-up, or the last reading beyond it."""
+    """Days to simulate after the first infusion: the follow-up, or the last reading or visit beyond it."""
+    measures = list(measures)
     needed = [measure.day + 1.0 for measure in measures if measure.day is not None]
+    needed += [measure.visits.days[-1] for measure in measures if measure.visits is not None]
     return min(max([days, *needed]), _LONGEST_DAYS)

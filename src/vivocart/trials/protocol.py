@@ -186,6 +186,25 @@ class TaperRule(Document):
 
 
 @final
+class ReadingRule(Document):
+    """At which visits patients were read, and in how many microliters of blood cells were counted (none: without error)."""
+
+    visits_days: tuple[Number, ...] = Field(min_length=1)
+    counted_ul: Number | None = Field(default=None, gt=0)
+    kind: Literal["measured", "assumed"]
+    records: tuple[str, ...] = ()
+    note: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if list(self.visits_days) != sorted(set(self.visits_days)) or self.visits_days[0] < 0:
+            raise ValueError("visits_days must not be negative, and ascending, each once")
+        if self.kind == "measured" and not self.records:
+            raise ValueError("measured without a record: add records, or call it assumed")
+        return self
+
+
+@final
 class Study(Document):
     """A published study, with what was read of its protocol and what is assumed in its place."""
 
@@ -201,6 +220,7 @@ class Study(Document):
     entry_criteria: tuple[Criterion, ...] = ()
     rescue: tuple[RescueRule, ...] = ()
     taper: TaperRule | None = None
+    readings: ReadingRule | None = None
     disclaimers: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 
@@ -213,6 +233,8 @@ class Study(Document):
             raise ValueError(
                 f"the visit on day {visits[-1]:g} lies after follow_up_days {self.follow_up_days:g}"
             )
+        if self.readings is not None and self.readings.visits_days[-1] > self.follow_up_days:
+            raise ValueError("readings: the last visit lies after follow_up_days")
         names = [arm.id for arm in self.arms]
         if len(set(names)) < len(names):
             raise ValueError("two arms have the same id")
@@ -246,7 +268,7 @@ class Study(Document):
     @property
     def record_ids(self) -> tuple[str, ...]:
         """Records that the study and its rules rest on, sorted."""
-        rules = (*self.rescue, *((self.taper,) if self.taper else ()))
+        rules = (*self.rescue, *(rule for rule in (self.taper, self.readings) if rule is not None))
         found = {*self.records, *(record for rule in rules for record in rule.records)}
         return tuple(sorted(found | set(self.interval.records if self.interval else ())))
 
