@@ -29,6 +29,26 @@ def put_whole(address: int, index: int, value: int) -> None:
     raise NotImplementedError
 
 
+def get_bits(rows: Reals, row: int) -> int:
+    """The bits that a kernel left in a row, one a lane."""
+    raise NotImplementedError
+
+
+def lowest(bits: int) -> int:
+    """The place of the lowest bit that is set."""
+    raise NotImplementedError
+
+
+def whole(value: float) -> int:
+    """A number without a fraction as a whole number."""
+    raise NotImplementedError
+
+
+def fetch_ahead(address: int, index: int) -> None:
+    """Says that a place of an array of doubles will be written soon."""
+    raise NotImplementedError
+
+
 def call_kernel(address: int, workspace: Reals) -> None:
     """Calls the kernel at an address with a workspace."""
     raise NotImplementedError

@@ -232,6 +232,14 @@ class Code:
         """Writes a row of the workspace."""
         self.do(f"store {self.vector} {value}, ptr {self.address(base, row)}, align {self.alignment}")
 
+    def store_bits(self, base: str, row: int | str, truth: str) -> str:
+        """Writes truth values as the lowest bits of a row's first 64, and gives them."""
+        kind = f"i{self.lanes}"
+        bits = self.emit(f"bitcast {self.bits} {truth} to {kind}")
+        bits = self.emit(f"zext {kind} {bits} to i64")
+        self.do(f"store i64 {bits}, ptr {self.address(base, row)}, align 8")
+        return bits
+
     def part(self) -> None:
         """No instruction, but LLVM joins no reads and writes on its two sides."""
         self.do('fence syncscope("singlethread") acq_rel')

@@ -24,7 +24,7 @@ class Kernels(NamedTuple):
     observe: int
     watch: int
     glance: int
-    aim: int
+    report: int
     take_peaks: int
     give_peaks: int
 

@@ -17,14 +17,18 @@ from vivocart.engine.addresses import (
     Record,
     Wholes,
     call_kernel,
+    fetch_ahead,
+    get_bits,
     get_real,
     get_whole,
+    lowest,
     put_real,
     put_whole,
+    whole,
 )
 
-ROWS = 7
-_PATIENT, _STEPS, _OUTPUT, _ACTION, _CROSSING, _STOPS, _ROWS = range(ROWS)
+ROWS = 6
+_PATIENT, _OUTPUT, _ACTION, _CROSSING, _STOPS, _ROWS = range(ROWS)
 _FREE = -1
 _RUNNING, _END, _STOPPED, _LIMIT, _SMALL, _NOT_FINITE, _STORM, _NEGATIVE = range(8)  # values of status.Status
 _CROSSING_WIDTH = 1e-10  # of a step: how sharply a crossing is located
@@ -135,7 +139,7 @@ def _leave(m: Record, w: Reals, v: Wholes, lane: int, status: int) -> None:
         put_real(m.of_truth, q * m.n_conditions + i, w[m.held + i, lane])
     put_real(m.of_time, q, w[m.time, lane])
     put_real(m.of_step, q, w[m.free, lane])
-    put_whole(m.of_steps, q, v[_STEPS, lane])
+    put_whole(m.of_steps, q, whole(w[m.taken, lane]))
     put_whole(m.of_next_output, q, v[_OUTPUT, lane])
     put_whole(m.of_next_action, q, v[_ACTION, lane])
     put_whole(m.of_status, q, status)
@@ -153,12 +157,16 @@ def _rest(m: Record, w: Reals, lane: int) -> None:
     w[m.ahead, lane] = math.inf
     w[m.free, lane] = 1.0
     w[m.due, lane] = math.inf
+    w[m.present, lane] = 0.0
 
 
 def _set_due(m: Record, w: Reals, v: Wholes, lane: int) -> None:
-    """Notes the next output time."""
+    """Notes the next output time, and that its observables will be written."""
     o = v[_OUTPUT, lane]
     w[m.due, lane] = get_real(m.of_times, o) if o < m.n_times else math.inf
+    first = (v[_PATIENT, lane] * m.n_times + o) * m.n_observables
+    for line in range((m.n_observables + 14) // 8):
+        fetch_ahead(m.of_values, first + 8 * line)
 
 
 def _load(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> bool:
@@ -191,7 +199,8 @@ def _put(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> bool:
     v[_PATIENT, lane] = q
     w[m.time, lane] = get_real(m.of_start_time if fresh else m.of_time, q)
     v[_OUTPUT, lane] = 0 if fresh else get_whole(m.of_next_output, q)
-    v[_STEPS, lane] = get_whole(m.of_steps, q)
+    w[m.taken, lane] = 0.0 + get_whole(m.of_steps, q)
+    w[m.present, lane] = 1.0
     v[_ACTION, lane] = get_whole(m.of_offsets, q) if fresh else get_whole(m.of_next_action, q)
     w[m.free, lane] = -1.0 if fresh else get_real(m.of_step, q)
     w[m.rejected, lane] = 0.0
@@ -225,7 +234,7 @@ def _enter(m: Record, w: Reals, v: Wholes, lane: int, q: int) -> None:
 def _check_rejected(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     """Lets a patient fail whose step did not stand and cannot be made smaller."""
     small = w[m.free, lane] < 1e-15 * abs(w[m.time, lane]) + 1e-30
-    if small or v[_STEPS, lane] >= m.step_limit:
+    if small or w[m.taken, lane] >= m.step_limit:
         status = _NOT_FINITE if math.isnan(w[m.error, lane]) else _SMALL
         if not m.is_single:  # who fails in single precision is run again in double
             _blame(m, w, v, lane)
@@ -327,20 +336,18 @@ def _find_crossings(m: Record, w: Reals, v: Wholes) -> None:
 
 def _record(m: Record, w: Reals, v: Wholes) -> None:
     """Observables at the output times within the steps just taken."""
-    while True:
-        call_kernel(m.kernel_aim, w)
-        due = 0
-        for lane in range(m.lanes):
-            due += w[m.records, lane] != 0.0
-        if due == 0:
-            return
-        call_kernel(m.kernel_locate_observed, w)
-        call_kernel(m.kernel_observe, w)
-        for lane in range(m.lanes):
-            if w[m.records, lane] != 0.0:
-                _store(m, w, v[_PATIENT, lane], v[_OUTPUT, lane], lane)
-                v[_OUTPUT, lane] += 1
-                _set_due(m, w, v, lane)
+    more = True
+    while more:
+        more = False
+        call_kernel(m.kernel_report, w)
+        due = get_bits(w, m.records)
+        while due != 0:
+            lane = lowest(due)
+            due = due & (due - 1)
+            _store(m, w, v[_PATIENT, lane], v[_OUTPUT, lane], lane)
+            v[_OUTPUT, lane] += 1
+            _set_due(m, w, v, lane)
+            more = more or w[m.due, lane] < w[m.end, lane]
 
 
 def _store(m: Record, w: Reals, q: int, output: int, lane: int) -> None:
@@ -362,7 +369,7 @@ def _advance_lane(m: Record, w: Reals, v: Wholes, lane: int) -> None:
         _leave(m, w, v, lane, _STOPPED)
     elif get_whole(m.of_turns, q) >= m.turn_limit:
         _leave(m, w, v, lane, _STORM)
-    elif v[_STEPS, lane] >= m.step_limit:
+    elif w[m.taken, lane] >= m.step_limit:
         _leave(m, w, v, lane, _LIMIT)
     elif (at_boundary or crossed) and _restart(m, w, v, lane):
         _leave(m, w, v, lane, _STOPPED)
@@ -383,27 +390,22 @@ def _look_inside(m: Record, w: Reals, v: Wholes) -> None:
                 w[m.y1 + i, lane] = w[m.cut + i, lane]
 
 
-def _take_step(m: Record, w: Reals, v: Wholes) -> None:
-    """One step of every lane with all that follows from it."""
+def _take_step(m: Record, w: Reals, v: Wholes) -> bool:
+    """One step of every lane with all that follows from it; says whether a patient may have left."""
     call_kernel(m.kernel_step, w)
-    for lane in range(m.lanes):
-        if v[_PATIENT, lane] < 0:
-            w[m.accepted, lane] = 0.0
-            _rest(m, w, lane)
-            continue
-        v[_STEPS, lane] += 1
-        if w[m.accepted, lane] == 0.0:
-            _check_rejected(m, w, v, lane)
+    refused = get_bits(w, m.refused)
+    looked_at = refused != 0
+    while refused != 0:
+        _check_rejected(m, w, v, lowest(refused))
+        refused = refused & (refused - 1)
     _look_inside(m, w, v)
     call_kernel(m.kernel_accept, w)
-    for lane in range(m.lanes):
-        if w[m.accepted, lane] != 0.0 and (
-            w[m.end, lane] >= w[m.ahead, lane]
-            or v[_CROSSING, lane]
-            or v[_OUTPUT, lane] >= m.n_times
-            or v[_STEPS, lane] >= m.step_limit
-        ):
-            _advance_lane(m, w, v, lane)
+    meets = get_bits(w, m.meets)
+    looked_at = looked_at or meets != 0
+    while meets != 0:
+        _advance_lane(m, w, v, lowest(meets))
+        meets = meets & (meets - 1)
+    return looked_at
 
 
 def run_block(m: Record, w: Reals, v: Wholes, absolute: int, first: int, last: int) -> None:
@@ -415,21 +417,24 @@ def run_block(m: Record, w: Reals, v: Wholes, absolute: int, first: int, last: i
         w[m.relative, lane] = m.relative_tolerance
         w[m.longest, lane] = m.longest_step
         w[m.undershoot, lane] = m.fall_below
+        w[m.limit, lane] = 0.0 + m.step_limit
         for i in range(m.n_states):
             w[m.absolute + i, lane] = get_real(absolute, i)
     following = first
+    vacant = True
     while True:
-        live = 0
-        for lane in range(m.lanes):
-            while v[_PATIENT, lane] < 0 and following < last:
-                status = get_whole(m.of_status, following)
-                if status <= _STOPPED and not (m.stop_after_outputs and status == _END):
-                    _enter(m, w, v, lane, following)
-                following += 1
-            live += v[_PATIENT, lane] >= 0
-        if live == 0:
-            return
-        _take_step(m, w, v)
+        if vacant:
+            live = 0
+            for lane in range(m.lanes):
+                while v[_PATIENT, lane] < 0 and following < last:
+                    status = get_whole(m.of_status, following)
+                    if status <= _STOPPED and not (m.stop_after_outputs and status == _END):
+                        _enter(m, w, v, lane, following)
+                    following += 1
+                live += v[_PATIENT, lane] >= 0
+            if live == 0:
+                return
+        vacant = _take_step(m, w, v)
 
 
 def truth_block(m: Record, w: Reals, v: Wholes, _: int, first: int, last: int) -> None:

@@ -6,12 +6,12 @@ Every kernel takes the address of a workspace (:mod:`vivocart.engine.layout`) an
 ``start``      parameters -> initial states (in ``u``), constants, time boundaries
 ``guess``      length of a first step (in ``step``)
 ``step``       one step of the method from ``y``: stages, ``y1``, norm of the error, factor for the next step
-``accept``     ``y1`` becomes ``y`` where ``accepted`` is 1
+``accept``     ``y1`` becomes ``y`` where ``accepted`` is 1; whose step meets something (``meets``)
 ``locate``     states (in ``u``) at ``fraction`` of the step; with ``_observed`` or ``_watched`` only those read there
 ``observe``    observables of ``u`` at ``query_time``
 ``watch``      truth of modes and conditions, and triggered amounts, for ``u`` at ``query_time``
 ``glance``     whether a truth turns by the middle or the end of the step (``crosses``, ``low``, ``high``)
-``aim``        whether the step passes an output time (``records``), and where
+``report``     observables at the next output time, where the step passes it (``records``)
 ``take_peaks`` the largest sizes so far from the step's own rows to those in double; ``give_peaks`` back
 =============  ======================================================================================================
 
@@ -45,7 +45,7 @@ KERNELS = (
     "observe",
     "watch",
     "glance",
-    "aim",
+    "report",
     "take_peaks",
     "give_peaks",
 )
@@ -85,7 +85,7 @@ def write_module(program: Program, layout: Layout) -> str:
     own = [stepping.rates(), stepping.matrix(), stepping.solve(), stepping.guess(), stepping.step()]
     own += [writer.start(), writer.accept(), writer.observe(), writer.watch()]
     own += [writer.locate(), writer.locate_observed(), writer.locate_watched()]
-    own += [writer.glance(), writer.aim(), writer.take_peaks(), writer.give_peaks()]
+    own += [writer.glance(), writer.report(), writer.take_peaks(), writer.give_peaks()]
     calls = sum(text.count(f"@{kind}_") for text in own for kind in ("vector", "forgiving", "single"))
     # where there are few, their long chains run beside the arithmetic around them
     inline = calls <= _MOST_INLINED
@@ -207,7 +207,16 @@ class _Writer:
             code.store(y, i, following)
 
         loop(code, self.n, body)
-        code.store("%w", at.time, code.choose(mark, code.load("%w", at.end), code.load("%w", at.time)))
+        end, zero = code.load("%w", at.end), code.number(0.0)
+        code.store("%w", at.time, code.choose(mark, end, code.load("%w", at.time)))
+        meets = code.compare("oge", end, code.load("%w", at.ahead))
+        for truth in (
+            code.compare("oge", code.load("%w", at.due), code.number(math.inf)),
+            code.compare("oge", code.load("%w", at.taken), code.load("%w", at.limit)),
+            code.compare("une", code.load("%w", at.crosses), zero),
+        ):
+            meets = code.logic("or", meets, truth)
+        code.store_bits("%w", at.meets, code.logic("and", mark, meets))
         return function("accept", "ptr noalias %w", code)
 
     def locate(self) -> str:
@@ -242,16 +251,24 @@ class _Writer:
         weights: list[str] = []
         for first, second, third in zip(*rosenbrock.DENSE, strict=True):
             inner = wide.fma(x, wide.number(third), wide.number(second))
-            weights.append(code.narrowed(wide.mul(both, wide.fma(x, inner, wide.number(first)))))
+            weights.append(wide.mul(both, wide.fma(x, inner, wide.number(first))))
         y, y1, u = (wide.address("%w", row) for row in (at.y, at.y1, at.u))
-        stages = [code.address(rows, at.k + s * n) for s in range(rosenbrock.STAGES)]
+        parts = [code.address(rows, at.k + s * n) for s in range(rosenbrock.STAGES)]
+        if at.is_single:  # what the states gain is the sum of a row of its own and the last stage
+            weights[-1] = wide.add(weights[-1], x)
+            parts.append(code.address(rows, at.increment))
+            weights = [code.narrowed(weight) for weight in (*weights, x)]
 
         def body(i: str) -> None:
-            straight = wide.fma(rest, wide.load(y, i), wide.mul(x, wide.load(y1, i)))
-            total = code.number(0.0) if at.is_single else straight
-            for weight, stage in zip(weights, stages, strict=True):
-                total = code.fma(weight, code.load(stage, i), total)
-            wide.store(u, i, wide.add(straight, code.widened(total)) if at.is_single else total)
+            if at.is_single:
+                total = code.mul(weights[0], code.load(parts[0], i))
+                others = list(zip(weights[1:], parts[1:], strict=True))
+            else:
+                total = wide.fma(rest, wide.load(y, i), wide.mul(x, wide.load(y1, i)))
+                others = list(zip(weights, parts, strict=True))
+            for weight, part in others:
+                total = code.fma(weight, code.load(part, i), total)
+            wide.store(u, i, wide.add(wide.load(y, i), code.widened(total)) if at.is_single else total)
 
         if len(states) == n:
             loop(code, n, body)
@@ -306,18 +323,25 @@ class _Writer:
         code.store("%w", at.high, code.choose(turned[0], half, one))
         return function("glance", "ptr %w", code)
 
-    def aim(self) -> str:
-        """The next output time as a fraction of the step, where the step passes it; its start counts, its end does not."""
+    def report(self) -> str:
+        """Observables at the next output time of those whose step passes it; its start counts, its end does not."""
         code, at = Code(self.at.lanes), self.at
         zero, one = code.number(0.0), code.number(1.0)
         due, time = code.load("%w", at.due), code.load("%w", at.time)
         passes = code.compare("olt", due, code.load("%w", at.end))
         passes = code.logic("and", passes, code.compare("une", code.load("%w", at.accepted), zero))
+        bits = code.store_bits("%w", at.records, passes)
         fraction = code.smaller(code.div(code.sub(due, time), code.load("%w", at.step)), one)
         code.store("%w", at.fraction, code.choose(passes, code.larger(fraction, zero), zero))
         code.store("%w", at.query_time, code.choose(passes, due, time))
-        code.store("%w", at.records, code.choose(passes, one, zero))
-        return function("aim", "ptr noalias %w", code)
+        some = code.emit(f"icmp ne i64 {bits}, 0")
+        code.do(f"br i1 {some}, label %due, label %after")
+        code.lines.append("due:")
+        code.do("call void @locate_observed(ptr %w)")
+        code.do("call void @observe(ptr %w)")
+        code.do("br label %after")
+        code.lines.append("after:")
+        return function("report", "ptr %w", code)
 
     def take_peaks(self) -> str:
         """The largest sizes so far, for the loop around the kernels."""

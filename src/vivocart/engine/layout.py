@@ -59,7 +59,12 @@ class Layout(NamedTuple):
     hits: int  # 1 where the step ends at the boundary
     rejected: int  # 1 where the last step did not stand
     due: int  # next output time
-    records: int  # 1 where the step passes it
+    records: int  # bits of the patients whose step passes it
+    taken: int  # steps tried
+    limit: int  # of them
+    present: int  # 1 where there is a patient
+    refused: int  # bits of those whose step did not stand
+    meets: int  # bits of those whose step meets something that a step alone does not settle
     crosses: int  # 1 where a truth turns within the step
     low: int  # fraction of the step before a crossing
     high: int  # and after it

@@ -2,7 +2,7 @@
 
 The loop around the kernels is written in Python for people and compiled once a machine. What it may use: whole numbers,
 floating-point numbers and truth values; ``if``, ``while``, ``for ... in range(...)``; calls of functions of the same text;
-``min``, ``max``, ``abs``, ``isnan``; reads and writes of numbers at addresses; and three kinds of memory:
+``min``, ``max``, ``abs``, ``isnan``; reads and writes of numbers at addresses, bits by lane; and three kinds of memory:
 
 - ``Record``: a structure of 64-bit fields, read as ``m.field``;
 - ``Reals`` and ``Wholes``: rows of ``lanes`` numbers, as ``w[row, lane]``.
@@ -31,6 +31,7 @@ _ARITHMETIC: dict[type[ast.operator], tuple[str, str]] = {
     ast.Div: ("", "fdiv"),
     ast.FloorDiv: ("sdiv", ""),  # of numbers that are not negative
     ast.Mod: ("srem", ""),
+    ast.BitAnd: ("and", ""),
 }
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Lt: ("slt", "olt"),
@@ -43,6 +44,11 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
 # reads and writes of numbers at addresses: type of the number
 _READS = {"get_real": REAL, "get_whole": WHOLE}
 _WRITES = {"put_real": REAL, "put_whole": WHOLE}
+_DECLARED = (
+    "declare double @llvm.fabs.f64(double)",
+    "declare i64 @llvm.cttz.i64(i64, i1)",
+    "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
+)
 
 
 @final
@@ -84,7 +90,7 @@ def translate(text: str, fields: Mapping[str, tuple[int, str]], lanes: int, expo
     constants = _constants(module)
     around = Surroundings(constants=constants, fields=fields, lanes=lanes, functions=functions)
     parts = [_Function(around, node).write(node.name in exported) for node in functions.values()]
-    return "\n".join([*parts, "declare double @llvm.fabs.f64(double)"])
+    return "\n".join([*parts, *_DECLARED])
 
 
 def _constants(module: ast.Module) -> dict[str, float]:
@@ -403,6 +409,11 @@ class _Function:
             value = self._as(values[2], _WRITES[name])
             self._do(f"store {value.type} {value.text}, ptr {place}")
             return Value("", NOTHING)
+        if name == "get_bits":
+            start = self._emit(f"mul i64 {values[0].text}, {self.around.lanes}", WHOLE).text
+            rows = node.args[0].id  # type: ignore[attr-defined]
+            place = self._emit(f"getelementptr inbounds double, ptr %{rows}, i64 {start}", POINTER).text
+            return self._emit(f"load i64, ptr {place}", WHOLE)
         if name == "call_kernel":
             kernel = self._emit(f"inttoptr i64 {values[0].text} to ptr", POINTER).text
             self._do(f"call void {kernel}(ptr %{node.args[1].id})")  # type: ignore[attr-defined]
@@ -418,6 +429,14 @@ class _Function:
             return self._emit(f"select i1 {test.text}, {a.type} {b.text}, {a.type} {a.text}", a.type)
         if name == "abs":
             return self._emit(f"call double @llvm.fabs.f64(double {values[0].text})", REAL)
+        if name == "whole":
+            return self._emit(f"fptosi double {values[0].text} to i64", WHOLE)
+        if name == "lowest":
+            return self._emit(f"call i64 @llvm.cttz.i64(i64 {values[0].text}, i1 true)", WHOLE)
+        if name == "fetch_ahead":
+            place = self._address(values[0], values[1], REAL)
+            self._do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
+            return Value("", NOTHING)
         if name == "isnan":
             return self._emit(f"fcmp uno double {values[0].text}, {values[0].text}", TRUTH)
         raise self._refused(node)

@@ -228,8 +228,11 @@ class StepWriter:
     def _judge(self, code: Code, time: str, h: str) -> None:
         """Whether the step stands, where it ends and how long the next may be."""
         at, one, zero = self.at, code.number(1.0), code.number(0.0)
+        present = code.compare("une", code.load("%w", at.present), zero)
+        code.store("%w", at.taken, code.add(code.load("%w", at.taken), one))
         factor, wanted = code.load("%w", at.factor), code.load("%w", at.free)
-        stands = code.compare("ole", code.load("%w", at.error), one)
+        fits = code.compare("ole", code.load("%w", at.error), one)
+        stands = code.logic("and", present, fits)
         hits = code.compare("une", code.load("%w", at.hits), zero)
         code.store("%w", at.end, code.choose(hits, code.load("%w", at.ahead), code.add(time, h)))
         # no growth right after a step that did not stand
@@ -241,7 +244,10 @@ class StepWriter:
         keep = code.logic("and", code.compare("oge", growth, one), code.compare("ogt", wanted, following))
         following = code.smaller(code.choose(keep, wanted, following), code.load("%w", at.longest))
         limited = code.smaller(factor, code.number(0.9))
-        code.store("%w", at.free, code.choose(stands, following, code.mul(h, limited)))
+        following = code.choose(fits, following, code.mul(h, limited))
+        # a lane without a patient takes steps of length one that lead nowhere
+        code.store("%w", at.free, code.choose(present, following, one))
+        code.store_bits("%w", at.refused, code.logic("xor", present, stands))
         # the first step after the start of a dose whose error says something is worth remembering for the next start
         telling = code.logic("and", stands, code.compare("olt", factor, code.number(_TELLING)))
         learns = code.logic("and", telling, code.compare("une", code.load("%w", at.learning), zero))
