@@ -135,14 +135,18 @@ def test_numbers_as_sources_print_them(tmp_path: Path):
         "S,a,12,crs_any,,count,5/12,,,",
         "S,a,,crs_any,,count,5 of 12,,,",
         "S,a,12,crs_any,,fraction,60 %,,,",
+        "S,a,12,crs_any,,fraction,75,,,",
+        "S,a,12,crs_any,,n,3,,,",
         "S,a,12,b_cells_nadir,1/uL,median (IQR),2,1,4,",
     )
-    assert [row.reason for row in table.rows] == [""] * 6
+    assert [row.reason for row in table.rows] == [""] * 8
     found = [row.observation for row in table.rows]
     assert [(row.statistic, row.value, row.n) for row in found] == [
         ("count", 5.0, 12),
         ("count", 5.0, 12),
         ("fraction", 60.0, 12),
+        ("fraction", 75.0, 12),
+        ("count", 3.0, 12),
         ("median", 2.0, 12),
         ("quantile", 1.0, 12),
         ("quantile", 4.0, 12),

@@ -78,6 +78,8 @@ _STATISTICS = {
     "share": "fraction",
     "rate": "fraction",
     "number": "count",
+    "n": "count",
+    "patients": "count",
     "at_most": "upper_bound",
     "within": "upper_bound",
     "at_least": "lower_bound",
@@ -266,7 +268,9 @@ def _observation(line: int, cells: Mapping[str, str], measure: Measure) -> Obser
     if statistic == "fraction":
         unit = written if written in ("%", "1") else "1"
         if unit == "1" and any(number is not None and number > 1 for number in numbers.values()):
-            raise InputError("a share above 1", where="unit", mend="write the unit %, or a share from 0 to 1")
+            if cells.get("unit"):
+                raise InputError("a share above 1", where="unit", mend="write the unit %, or a share from 0 to 1")
+            unit = "%"  # nothing is written, and a share above 1 can only be percent
     elif statistic != "count":
         scale = _scale(written, measure)
         numbers = {name: None if number is None else number * scale for name, number in numbers.items()}
