@@ -362,6 +362,9 @@ def _advance_lane(m: Record, w: Reals, v: Wholes, lane: int) -> None:
     q = v[_PATIENT, lane]
     crossed = v[_CROSSING, lane]
     v[_CROSSING, lane] = 0
+    if crossed:
+        for i in range(m.n_states):
+            w[m.y + i, lane] = w[m.cut + i, lane]
     at_boundary = w[m.end, lane] >= w[m.ahead, lane]
     if m.stop_after_outputs and v[_OUTPUT, lane] >= m.n_times:
         _leave(m, w, v, lane, _END)
@@ -379,15 +382,9 @@ def _advance_lane(m: Record, w: Reals, v: Wholes, lane: int) -> None:
 
 def _look_inside(m: Record, w: Reals, v: Wholes) -> None:
     """Crossings and outputs within the steps just taken; a step that crosses ends there."""
-    if m.n_modes + m.n_conditions == 0:
-        _record(m, w, v)
-        return
-    _find_crossings(m, w, v)
+    if m.n_modes + m.n_conditions > 0:
+        _find_crossings(m, w, v)
     _record(m, w, v)
-    for lane in range(m.lanes):
-        if v[_CROSSING, lane]:
-            for i in range(m.n_states):
-                w[m.y1 + i, lane] = w[m.cut + i, lane]
 
 
 def _take_step(m: Record, w: Reals, v: Wholes) -> bool:

@@ -6,7 +6,7 @@ Every kernel takes the address of a workspace (:mod:`vivocart.engine.layout`) an
 ``start``      parameters -> initial states (in ``u``), constants, time boundaries
 ``guess``      length of a first step (in ``step``)
 ``step``       one step of the method from ``y``: stages, ``y1``, norm of the error, factor for the next step
-``accept``     ``y1`` becomes ``y`` where ``accepted`` is 1; whose step meets something (``meets``)
+``accept``     the end of the step becomes its start where ``accepted`` is 1; whose step meets something (``meets``)
 ``locate``     states (in ``u``) at ``fraction`` of the step; with ``_observed`` or ``_watched`` only those read there
 ``observe``    observables of ``u`` at ``query_time``
 ``watch``      truth of modes and conditions, and triggered amounts, for ``u`` at ``query_time``
@@ -197,18 +197,27 @@ class _Writer:
 
     def accept(self) -> str:
         """The end of the step becomes the start of the next, in the patients marked."""
-        code, at = Code(self.at.lanes), self.at
+        at = self.at
+        steps = Code(at.lanes, "float" if at.is_single else "double")
+        code, rows, n = steps.wide, single_rows(steps, at), self.n
         mark = code.compare("une", code.load("%w", at.accepted), code.number(0.0))
         y, y1 = code.address("%w", at.y), code.address("%w", at.y1)
+        gains, last = (steps.address(rows, row) for row in (at.increment, at.k + (rosenbrock.STAGES - 1) * n))
 
         def body(i: str) -> None:
-            following = code.choose(mark, code.load(y1, i), code.load(y, i))
+            if at.is_single:
+                before, gain = code.load(y, i), steps.add(steps.load(gains, i), steps.load(last, i))
+                following = code.choose(mark, code.add(before, steps.widened(gain)), before)
+            else:
+                following = code.choose(mark, code.load(y1, i), code.load(y, i))
             code.part()  # else the write becomes a masked one, which takes as long as twenty others
             code.store(y, i, following)
 
-        loop(code, self.n, body)
+        loop(steps, n, body)
         end, zero = code.load("%w", at.end), code.number(0.0)
-        code.store("%w", at.time, code.choose(mark, end, code.load("%w", at.time)))
+        time = code.choose(mark, end, code.load("%w", at.time))
+        code.part()
+        code.store("%w", at.time, time)
         meets = code.compare("oge", end, code.load("%w", at.ahead))
         for truth in (
             code.compare("oge", code.load("%w", at.due), code.number(math.inf)),
@@ -217,7 +226,7 @@ class _Writer:
         ):
             meets = code.logic("or", meets, truth)
         code.store_bits("%w", at.meets, code.logic("and", mark, meets))
-        return function("accept", "ptr noalias %w", code)
+        return function("accept", "ptr %w", steps)
 
     def locate(self) -> str:
         """All states at a fraction of the step."""

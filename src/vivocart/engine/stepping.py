@@ -246,15 +246,20 @@ class StepWriter:
         limited = code.smaller(factor, code.number(0.9))
         following = code.choose(fits, following, code.mul(h, limited))
         # a lane without a patient takes steps of length one that lead nowhere
-        code.store("%w", at.free, code.choose(present, following, one))
+        self._put(code, at.free, code.choose(present, following, one))
         code.store_bits("%w", at.refused, code.logic("xor", present, stands))
         # the first step after the start of a dose whose error says something is worth remembering for the next start
         telling = code.logic("and", stands, code.compare("olt", factor, code.number(_TELLING)))
         learns = code.logic("and", telling, code.compare("une", code.load("%w", at.learning), zero))
-        code.store("%w", at.first, code.choose(learns, code.mul(h, factor), code.load("%w", at.first)))
-        code.store("%w", at.learning, code.choose(learns, zero, code.load("%w", at.learning)))
+        self._put(code, at.first, code.choose(learns, code.mul(h, factor), code.load("%w", at.first)))
+        self._put(code, at.learning, code.choose(learns, zero, code.load("%w", at.learning)))
         code.store("%w", at.accepted, code.choose(stands, one, zero))
         code.store("%w", at.rejected, code.choose(stands, zero, one))
+
+    def _put(self, code: Code, row: int, value: str) -> None:
+        """Writes a row that was chosen between two others."""
+        code.part()  # else the write becomes a masked one, which takes as long as twenty others
+        code.store("%w", row, value)
 
     def _prepare_stage(self, code: Code, rows: str, s: int, stages: list[str], inverse: str, h: str) -> None:
         """States of stage s, and what the rates are added to into its own stage row."""
@@ -310,19 +315,20 @@ class StepWriter:
         at, wide = self.at, code.wide
         relative = code.narrowed(wide.load("%w", at.relative))
         lowest = code.neg(code.narrowed(wide.load("%w", at.undershoot)))
-        y, y1 = wide.address("%w", at.y), wide.address("%w", at.y1)
+        y1 = code.address("%w", at.y1)
         started, gained, sizes, absolute = (
             code.address(rows, row) for row in (at.start, at.increment, at.size, at.tolerance)
         )
 
         def body(i: str, sums: list[str]) -> list[str]:
             error = code.load(last, i)
-            end = code.widened(code.add(code.load(gained, i), error))
-            if at.is_single:
-                end = wide.add(wide.load(y, i), end)
-            wide.store(y1, i, end)
-            before = code.intrinsic("fabs", code.load(started, i))
-            larger = code.larger(before, code.intrinsic("fabs", code.narrowed(end)))
+            start, end = code.load(started, i), code.add(code.load(gained, i), error)
+            if at.is_single:  # for the norm; the states themselves take what they gain once the step stands
+                end = code.add(start, end)
+            else:
+                code.store(y1, i, end)
+            before = code.intrinsic("fabs", start)
+            larger = code.larger(before, code.intrinsic("fabs", end))
             top = code.larger(code.load(sizes, i), before)
             code.part()  # else the write becomes a masked one, which takes as long as twenty others
             code.store(sizes, i, top)
@@ -330,7 +336,7 @@ class StepWriter:
             top = code.larger(code.larger(top, larger), code.number(1.0))
             weight = code.fma(relative, larger, code.mul(code.load(absolute, i), top))
             scaled = code.guarded_div(error, code.add(weight, self._tiny(code)))
-            fallen = code.compare("olt", code.narrowed(end), code.mul(lowest, weight))
+            fallen = code.compare("olt", end, code.mul(lowest, weight))
             return [
                 code.fma(scaled, scaled, sums[0]),
                 code.choose(fallen, code.number(_FALLEN), sums[1]),
