@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from vivocart.ground.errors import InputError, UnknownNameError
-from vivocart.ground.streams import normals_at
+from vivocart.ground.streams import normals_at, normals_of
 from vivocart.model.rows import ParameterRow
 from vivocart.patients.covariates import CovariateTable
 from vivocart.patients.draws import (
@@ -106,6 +106,8 @@ def drawn_parameters(
         if name in from_covariates:
             mend = f"change the covariate '{from_covariates[name]}' instead"
             raise InputError(f"'{name}' is set by a covariate", where="typical", mend=mend)
+    varying = [name for name, row in model.parameters.items() if varies(row) and name not in from_covariates]
+    numbers = dict(zip(varying, _numbers(seed, varying, patients), strict=True))
     parameters: dict[str, np.ndarray] = {}
     for name, row in model.parameters.items():
         if name in from_covariates:
@@ -114,10 +116,16 @@ def drawn_parameters(
         center = typical.get(name)
         if center is None:
             center = _typical_value(name, row, seed, typical_draw, fitted)
-        values = _individual_values(name, row, center, seed, patients, fitted)
+        values = _individual_values(name, row, center, numbers.get(name), len(patients), fitted)
         if values is not None:
             parameters[name] = values
     return parameters
+
+
+def _numbers(seed: int, names: Sequence[str], patients: np.ndarray) -> np.ndarray:
+    """Standard normal numbers of the patients for each of these parameters, shape (n_names, n), drawn in one go."""
+    streams = [[f"parameters/{name}"] for name in names]
+    return normals_of(seed, streams, np.zeros(len(patients), dtype=np.int64), patients)
 
 
 def _typical_value(
@@ -135,19 +143,19 @@ def _individual_values(
     name: str,
     row: ParameterRow,
     center: float | np.ndarray,
-    seed: int,
-    patients: np.ndarray,
+    numbers: np.ndarray | None,
+    n_patients: int,
     fitted: _Drawn | None,
 ) -> np.ndarray | None:
-    if not varies(row):
+    if numbers is None:
         is_drawn = fitted is not None and name in fitted.draws.typical
         if isinstance(center, float) and center == row.value and not is_drawn:
             return None
-        return np.broadcast_to(np.asarray(center, dtype=np.float64), patients.shape).copy()
+        return np.broadcast_to(np.asarray(center, dtype=np.float64), (n_patients,)).copy()
     spread: float | np.ndarray = 1.0
     if fitted is not None and name in fitted.draws.spread:
         spread = fitted.of(fitted.draws.spread[name])
-    return patient_values(row, normals_at(seed, f"parameters/{name}", patients), center, spread)
+    return patient_values(row, numbers, center, spread)
 
 
 def moved_values(
