@@ -114,3 +114,25 @@ def test_loops_over_times_are_the_plain_formulas(seed, n_patients):
         curves.first_above(times, values, 1.5, from_index=start),
         curves.first_below(times, reciprocal, 1.0 / 1.5, from_index=start),
     )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 20))
+def test_windows_that_overlap_are_each_read_whole(seed, n_patients):
+    rng = np.random.default_rng(seed)
+    times = np.cumsum(rng.uniform(0.1, 3.0, 12))
+    values = rng.normal(1.0, 2.0, (n_patients, 12))
+    starts = np.append(rng.uniform(times[0], times[-1], 6), times[3])
+    ends = np.minimum(starts + np.append(rng.uniform(0.0, 9.0, 6), 0.0), times[-1])
+    among = curves.windows(times, starts, ends)
+    for window, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        seen = [values[:, place] for place in np.flatnonzero((times >= start) & (times <= end))]
+        seen += [curves.value_at(times, values, day) for day in (start, end)]
+        np.testing.assert_array_equal(curves.windows_highest(values, among)[window], np.max(seen, axis=0))
+        np.testing.assert_array_equal(curves.windows_lowest(values, among)[window], np.min(seen, axis=0))
+
+
+def test_the_first_of_equal_extremes_counts():
+    values = np.array([[2.0, 1.0, 3.0, 1.0, 3.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(curves.highest_index(values), [2, 0])
+    np.testing.assert_array_equal(curves.lowest_index(values), [1, 0])

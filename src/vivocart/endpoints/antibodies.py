@@ -107,7 +107,7 @@ def igg(readings: Readings, day: float) -> np.ndarray:
 )
 def igg_nadir(readings: Readings) -> np.ndarray:
     """Lowest total IgG over the whole simulation."""
-    return readings["igg"].min(axis=1)
+    return readings.lowest("igg")
 
 
 @endpoint(

@@ -30,7 +30,7 @@ TISSUE_FREE_FRACTION = 0.01
 )
 def b_cells_nadir(readings: Readings) -> np.ndarray:
     """Lowest count of CD19+ B cells in blood over the whole simulation."""
-    return readings["b_cells_blood"].min(axis=1)
+    return readings.lowest("b_cells_blood")
 
 
 @endpoint(
@@ -42,7 +42,7 @@ def b_cells_nadir(readings: Readings) -> np.ndarray:
 )
 def b_cells_nadir_day(readings: Readings) -> np.ndarray:
     """Day of the lowest count of CD19+ B cells in blood, read at output times."""
-    return readings.times[curves.highest_index(-readings["b_cells_blood"])]
+    return readings.times[curves.lowest_index(readings["b_cells_blood"])]
 
 
 @endpoint(
@@ -129,7 +129,7 @@ def b_cell_first_deeply_depleted_day(readings: Readings) -> np.ndarray:
 )
 def b_cell_deeply_depleted(readings: Readings) -> np.ndarray:
     """1 if CD19+ B cells in blood fall below 1 per uL within the simulated time, else 0."""
-    return (readings["b_cells_blood"].min(axis=1) < DEEPLY_DEPLETED_PER_UL).astype(float)
+    return (readings.lowest("b_cells_blood") < DEEPLY_DEPLETED_PER_UL).astype(float)
 
 
 @endpoint(
@@ -241,7 +241,7 @@ def naive_b_percent(readings: Readings, day: float) -> np.ndarray:
 )
 def b_cells_tissue_nadir(readings: Readings) -> np.ndarray:
     """Lowest CD19+ B-lineage content of lymphoid tissue, as a fraction of the patient's own baseline."""
-    return readings["b_cells_tissue_fraction"].min(axis=1)
+    return readings.lowest("b_cells_tissue_fraction")
 
 
 @endpoint(
@@ -256,7 +256,7 @@ def b_cells_tissue_free(readings: Readings) -> np.ndarray:
 
     A biopsy free of B cells is read as 1 % or less; that limit is assumed.
     """
-    return (readings["b_cells_tissue_fraction"].min(axis=1) < TISSUE_FREE_FRACTION).astype(float)
+    return (readings.lowest("b_cells_tissue_fraction") < TISSUE_FREE_FRACTION).astype(float)
 
 
 @endpoint(

@@ -26,7 +26,7 @@ _HOURS_PER_DAY = 24.0
 )
 def car_percent_peak(readings: Readings) -> np.ndarray:
     """Highest CAR+ share of CD8 cells in blood over the whole simulation."""
-    return readings["car_percent_cd8"].max(axis=1)
+    return readings.highest("car_percent_cd8")
 
 
 @endpoint(
@@ -38,7 +38,7 @@ def car_percent_peak(readings: Readings) -> np.ndarray:
 )
 def car_percent_tissue_peak(readings: Readings) -> np.ndarray:
     """Highest CAR+ share of CD8 cells in lymphoid tissue over the whole simulation."""
-    return readings["car_percent_cd8_tissue"].max(axis=1)
+    return readings.highest("car_percent_cd8_tissue")
 
 
 @endpoint(
@@ -156,7 +156,7 @@ def cd8_fraction(readings: Readings, day: float) -> np.ndarray:
 )
 def car_t_peak(readings: Readings) -> np.ndarray:
     """Highest count of CAR-T cells in blood, transient and infused ones together."""
-    return readings["car_t_blood"].max(axis=1)
+    return readings.highest("car_t_blood")
 
 
 @endpoint(

@@ -43,7 +43,10 @@ class Spells:
 class Windows:
     """Windows of time, placed among output times."""
 
-    inside: np.ndarray  # (n_windows, 2) first output time inside, and the one after the last
+    breaks: np.ndarray  # output times, ascending, at which windows begin and end
+    spans: (
+        np.ndarray
+    )  # (n_windows, 2) places among breaks of the first output time inside and the one after the last
     sides: np.ndarray  # (n_windows, 2, 2) for start and end the output times on both sides
     shares: np.ndarray  # (n_windows, 2) how far start and end lie between those
 
@@ -70,21 +73,31 @@ def windows(times: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Windows:
     """Windows from ``starts`` to ``ends``, each of shape (n_windows,), placed among output times."""
     inside = np.stack([np.searchsorted(times, starts, "right"), np.searchsorted(times, ends, "left")], axis=1)
     left, right, share = _places(times, np.stack([starts, ends], axis=1))
-    return Windows(inside=inside.astype(np.int64), sides=np.stack([left, right], axis=2), shares=share)
+    breaks = np.unique(inside).astype(np.int64)
+    return Windows(
+        breaks=breaks,
+        spans=np.searchsorted(breaks, inside).astype(np.int64),
+        sides=np.stack([left, right], axis=2),
+        shares=share,
+    )
 
 
 def windows_highest(values: np.ndarray, among: Windows) -> np.ndarray:
     """Highest value in each of several windows as :func:`window_extremes` gives it, shape (n_windows, n)."""
-    highest = np.empty((len(among.inside), len(values)))
-    _loops().highest_inside(_by_time(values), among.inside, among.sides, among.shares, highest)
-    return highest
+    return _windows_extreme(values, among, is_highest=True)
 
 
 def windows_lowest(values: np.ndarray, among: Windows) -> np.ndarray:
     """Lowest value in each of several windows, shape (n_windows, n)."""
-    lowest = np.empty((len(among.inside), len(values)))
-    _loops().lowest_inside(_by_time(values), among.inside, among.sides, among.shares, lowest)
-    return lowest
+    return _windows_extreme(values, among, is_highest=False)
+
+
+def _windows_extreme(values: np.ndarray, among: Windows, *, is_highest: bool) -> np.ndarray:
+    found = np.empty((len(among.spans), len(values)))
+    _loops().extreme_inside(
+        _by_time(values), among.breaks, among.spans, among.sides, among.shares, is_highest, found
+    )
+    return found
 
 
 def spells_below(times: np.ndarray, values: np.ndarray, limit: float) -> Spells:
@@ -160,9 +173,18 @@ def area_under(times: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def highest_index(values: np.ndarray) -> np.ndarray:
     """Output time at which each patient's value is highest, the first one if several are, shape (n,)."""
+    return _extreme_index(values, is_highest=True)
+
+
+def lowest_index(values: np.ndarray) -> np.ndarray:
+    """Output time at which each patient's value is lowest, the first one if several are, shape (n,)."""
+    return _extreme_index(values, is_highest=False)
+
+
+def _extreme_index(values: np.ndarray, *, is_highest: bool) -> np.ndarray:
     by_time = _by_time(values)
-    highest, index = by_time[0].copy(), np.zeros(by_time.shape[1], np.int64)
-    _loops().highest(by_time, highest, index)
+    extreme, index = by_time[0].copy(), np.zeros(by_time.shape[1], np.int64)
+    _loops().extreme_index(by_time, is_highest, extreme, index)
     return index
 
 

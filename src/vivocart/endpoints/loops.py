@@ -9,47 +9,49 @@ _FLOOR = 1e-12  # a count that the solver leaves at zero or a rounding error bel
 
 
 @njit(cache=True, nogil=True)
-def lowest_inside(
-    values: np.ndarray, inside: np.ndarray, sides: np.ndarray, shares: np.ndarray, lowest: np.ndarray
+def extreme_inside(
+    values: np.ndarray,
+    breaks: np.ndarray,
+    spans: np.ndarray,
+    sides: np.ndarray,
+    shares: np.ndarray,
+    is_highest: bool,
+    found: np.ndarray,
 ) -> None:
-    """Lowest of values (n_times, n) in windows: output times inside, and both ends between two of them."""
-    for window in range(inside.shape[0]):
-        found = lowest[window]
+    """Highest or lowest of values (n_times, n) in windows: output times inside, and both ends between two of them.
+
+    Windows overlap, so each output time is read once for the stretch between two ``breaks`` that it lies in, and a window
+    is made of the stretches of its ``spans`` (n_windows, 2).
+    """
+    parts = np.empty((breaks.shape[0] - 1, values.shape[1]))
+    for stretch in range(parts.shape[0]):
+        part = parts[stretch]
+        part[:] = values[breaks[stretch]]
+        for time in range(breaks[stretch] + 1, breaks[stretch + 1]):
+            _take_extreme(part, values[time], is_highest)
+    for window in range(spans.shape[0]):
+        extreme = found[window]
         for end in range(2):
             share = shares[window, end]
             left, right = values[sides[window, end, 0]], values[sides[window, end, 1]]
-            for patient in range(found.shape[0]):
+            for patient in range(extreme.shape[0]):
                 value = left[patient] + share * (right[patient] - left[patient])
                 value = right[patient] if share == 1.0 else value
-                found[patient] = value if end == 0 or value < found[patient] else found[patient]
-        for time in range(inside[window, 0], inside[window, 1]):
-            row = values[time]
-            for patient in range(
-                found.shape[0]
-            ):  # no min(): what it does with NaN keeps the loop from vector units
-                found[patient] = row[patient] if row[patient] < found[patient] else found[patient]
+                is_more = value > extreme[patient] if is_highest else value < extreme[patient]
+                extreme[patient] = value if end == 0 or is_more else extreme[patient]
+        for stretch in range(spans[window, 0], spans[window, 1]):
+            _take_extreme(extreme, parts[stretch], is_highest)
 
 
 @njit(cache=True, nogil=True)
-def highest_inside(
-    values: np.ndarray, inside: np.ndarray, sides: np.ndarray, shares: np.ndarray, highest: np.ndarray
-) -> None:
-    """Highest of values (n_times, n) in windows: output times inside, and both ends between two of them."""
-    for window in range(inside.shape[0]):
-        found = highest[window]
-        for end in range(2):
-            share = shares[window, end]
-            left, right = values[sides[window, end, 0]], values[sides[window, end, 1]]
-            for patient in range(found.shape[0]):
-                value = left[patient] + share * (right[patient] - left[patient])
-                value = right[patient] if share == 1.0 else value
-                found[patient] = value if end == 0 or value > found[patient] else found[patient]
-        for time in range(inside[window, 0], inside[window, 1]):
-            row = values[time]
-            for patient in range(
-                found.shape[0]
-            ):  # no max(): what it does with NaN keeps the loop from vector units
-                found[patient] = row[patient] if row[patient] > found[patient] else found[patient]
+def _take_extreme(extreme: np.ndarray, row: np.ndarray, is_highest: bool) -> None:
+    """The higher, or the lower, of both; no max(): what it does with NaN keeps the loop from vector units."""
+    if is_highest:
+        for patient in range(row.shape[0]):
+            extreme[patient] = row[patient] if row[patient] > extreme[patient] else extreme[patient]
+    else:
+        for patient in range(row.shape[0]):
+            extreme[patient] = row[patient] if row[patient] < extreme[patient] else extreme[patient]
 
 
 @njit(cache=True, nogil=True)
@@ -180,11 +182,11 @@ def items_present(
 
 
 @njit(cache=True, nogil=True)
-def highest(values: np.ndarray, highest: np.ndarray, index: np.ndarray) -> None:
-    """Place of the highest of values (n_times, n), which begin as those of the first time."""
+def extreme_index(values: np.ndarray, is_highest: bool, extreme: np.ndarray, index: np.ndarray) -> None:
+    """Place of the highest or lowest of values (n_times, n); ``extreme`` begins as the values of the first time."""
     for time in range(1, values.shape[0]):
         row = values[time]
         for patient in range(values.shape[1]):
-            if row[patient] > highest[patient]:
-                highest[patient] = row[patient]
+            if row[patient] > extreme[patient] if is_highest else row[patient] < extreme[patient]:
+                extreme[patient] = row[patient]
                 index[patient] = time

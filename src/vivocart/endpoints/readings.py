@@ -105,6 +105,14 @@ class Readings:
         """Value at the start of the simulation, before anything is given, shape (n,)."""
         return self[observable][:, 0]
 
+    def highest(self, observable: str) -> np.ndarray:
+        """Highest value over the whole simulation, shape (n,), found once for all endpoints that ask for it."""
+        return self.shared(f"highest/{observable}", lambda: self[observable].max(axis=1))
+
+    def lowest(self, observable: str) -> np.ndarray:
+        """Lowest value over the whole simulation, shape (n,), found once likewise."""
+        return self.shared(f"lowest/{observable}", lambda: self[observable].min(axis=1))
+
     def require_day(self, day: float) -> None:
         """Refuse a visit that the simulation does not reach.
 

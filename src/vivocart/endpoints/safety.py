@@ -108,16 +108,16 @@ def crs_grade_of_signal(readings: Readings, signal: np.ndarray, *, anticytokine_
         beyond("crs_fever_threshold"),
         hypotension=beyond("crs_grade2_threshold"),
         pressors=np.where(several, 2, one_pressor.astype(np.int64)),
-        vasopressin=np.zeros_like(raised),
-        oxygen=np.zeros(signal.shape, dtype=np.int64),
-        anticytokine_given=np.full(signal.shape, anticytokine_given),
+        vasopressin=np.asarray(False),
+        oxygen=np.asarray(0),
+        anticytokine_given=np.asarray(anticytokine_given),
     )
 
 
 @endpoint(id="il6_peak", unit="pg/mL", label="Highest IL-6", family="safety", source="wang2025")
 def il6_peak(readings: Readings) -> np.ndarray:
     """Highest interleukin-6 in plasma over the whole simulation."""
-    return readings["il6"].max(axis=1)
+    return readings.highest("il6")
 
 
 @endpoint(
@@ -125,13 +125,13 @@ def il6_peak(readings: Readings) -> np.ndarray:
 )
 def il6_rise_fold(readings: Readings) -> np.ndarray:
     """Highest interleukin-6 in plasma divided by the patient's own baseline."""
-    return readings["il6"].max(axis=1) / np.maximum(readings.baseline("il6"), 1e-9)
+    return readings.highest("il6") / np.maximum(readings.baseline("il6"), 1e-9)
 
 
 @endpoint(id="crp_peak", unit="mg/L", label="Highest CRP", family="safety", source="wang2025")
 def crp_peak(readings: Readings) -> np.ndarray:
     """Highest C-reactive protein over the whole simulation."""
-    return readings["crp"].max(axis=1)
+    return readings.highest("crp")
 
 
 @endpoint(id="crp_peak_day", unit="d", label="Day of the highest CRP", family="safety", source="hagen2024")
@@ -143,7 +143,7 @@ def crp_peak_day(readings: Readings) -> np.ndarray:
 @endpoint(id="crp_rise_fold", unit="1", label="Highest CRP over baseline", family="safety", source="wang2025")
 def crp_rise_fold(readings: Readings) -> np.ndarray:
     """Highest C-reactive protein divided by the patient's own baseline."""
-    return readings["crp"].max(axis=1) / np.maximum(readings.baseline("crp"), 1e-9)
+    return readings.highest("crp") / np.maximum(readings.baseline("crp"), 1e-9)
 
 
 @endpoint(id="il6_raised", unit="1", label="IL-6 at least twice baseline", family="safety", source="wang2025")
@@ -167,7 +167,7 @@ def crp_raised(readings: Readings) -> np.ndarray:
 @endpoint(id="ifng_peak", unit="pg/mL", label="Highest interferon gamma", family="safety", source=DEFINITION)
 def ifng_peak(readings: Readings) -> np.ndarray:
     """Highest interferon gamma in plasma over the whole simulation."""
-    return readings["ifng"].max(axis=1)
+    return readings.highest("ifng")
 
 
 @endpoint(
@@ -179,7 +179,7 @@ def ifng_peak(readings: Readings) -> np.ndarray:
 )
 def cytokine_signal_peak(readings: Readings) -> np.ndarray:
     """Highest IL-6 signal that reaches the tissues, which tocilizumab blocks, over the whole simulation."""
-    return readings["cytokine_signal"].max(axis=1)
+    return readings.highest("cytokine_signal")
 
 
 @endpoint(id="crs_grade_max", unit="1", label="Highest CRS grade", family="safety", source=_ASTCT)
