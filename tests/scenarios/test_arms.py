@@ -49,7 +49,9 @@ def _run(folder: Path, n_patients: int, threads: int = 1) -> list[ArmResult]:
 def test_chunks_and_threads_change_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     whole = _run(tmp_path / "whole", 40)
     monkeypatch.setattr(module, "CHUNK", 7)
-    monkeypatch.setattr(module, "_DRAWN_AT_ONCE", 15)
+    monkeypatch.setattr(module, "_DRAWN_AT_ONCE", 10)
+    monkeypatch.setattr(module, "_PARTS_PER_THREAD", 1)
+    assert [len(part) for part in module._parts(40, 3)] == [10, 7, 7, 7, 7, 2]
     cut = _run(tmp_path / "cut", 40, threads=3)
     assert (tmp_path / "whole/endpoints.parquet").read_bytes() == (
         tmp_path / "cut/endpoints.parquet"
