@@ -91,13 +91,23 @@ def deliver_trial(
     quiet: bool,
 ) -> None:
     """Run the main job with progress, write its files into ``folder``, print what was asked for."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from vivocart.report.write import write_files
     from vivocart.scenarios.files import replace_folder
     from vivocart.scenarios.summary import summary
     from vivocart.scenarios.trial import run_trial
 
-    with replace_folder(folder) as staging:
+    with replace_folder(folder) as staging, ThreadPoolExecutor(1) as pool:
         with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
+            begun: list[Future[None]] = []
+
+            def count(done: int, total: int) -> None:
+                if not begun:  # what was asked is in order, and the first patients are simulated
+                    begun.append(pool.submit(_prepare_report))
+                if on_progress is not None:
+                    on_progress(done, total)
+
             result = run_trial(
                 study,
                 n_patients=n_patients,
@@ -105,7 +115,7 @@ def deliver_trial(
                 interval_days=interval_days,
                 threads=threads,
                 folder=staging,
-                on_progress=on_progress,
+                on_progress=count,
                 on_message=on_message,
             )
         write_files(result, staging)
@@ -113,6 +123,13 @@ def deliver_trial(
         print_json(summary(result))
     elif not quiet:
         _print_result(result, folder)
+
+
+def _prepare_report() -> None:
+    """Load what the report takes, while the simulation runs."""
+    from vivocart.report.html import prepare_report
+
+    prepare_report()
 
 
 def _print_result(result: TrialResult, folder: Path) -> None:

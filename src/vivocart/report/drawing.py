@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 from dataclasses import dataclass
@@ -72,6 +73,12 @@ def infusion_words(arm: ArmResult) -> str:
     if len(shown) == 1:
         return f"infusion on day {shown[0]}"
     return f"infusions on days {', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def load_drawing() -> None:
+    """Load the drawing library, which takes half a second; the first figure does so otherwise."""
+    importlib.import_module("matplotlib.figure")
+    importlib.import_module("matplotlib.backends.backend_svg")
 
 
 def canvas_of(inches: tuple[float, float] = INCHES) -> Canvas:

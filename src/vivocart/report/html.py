@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any
 
 import jinja2
 
+from vivocart.report.drawing import load_drawing
 from vivocart.report.figures import figures
 from vivocart.report.palette import theme_css
 from vivocart.report.record_page import environment, report_parts
@@ -25,6 +27,7 @@ from vivocart.report.tables import (
 from vivocart.report.words import answer, endpoint_rows, grade_rows, headline_rows
 from vivocart.scenarios.result import TrialResult
 from vivocart.scenarios.summary import kinds
+from vivocart.scenarios.support import shipped_support
 
 DISCLAIMER = "For research, not for treatment decisions."
 _KIND_WORDS = {
@@ -44,6 +47,13 @@ _KIND_COLORS = {
 _TEMPLATES = files("vivocart.report") / "templates"
 
 
+def prepare_report() -> None:
+    """Load what :func:`render_report` takes a second for, so that it can be done beside the simulation."""
+    load_drawing()
+    shipped_support()
+    _environment().get_template("trial.html.j2")
+
+
 def render_report(result: TrialResult) -> str:
     """The HTML text of the report; the same result gives the same bytes.
 
@@ -52,9 +62,12 @@ def render_report(result: TrialResult) -> str:
     result
         What the main job returned.
     """
-    tables = [arm.table.summary() for arm in result.arms]
+    with ThreadPoolExecutor(1) as pool:  # a million patients are read and sorted while figures are drawn
+        summed = pool.submit(lambda: [arm.table.summary() for arm in result.arms])
+        drawn = {figure.id: figure for figure in figures(result)}
+        parts = report_parts(result)
+        tables = summed.result()
     rows = endpoint_rows(tables)
-    drawn = {figure.id: figure for figure in figures(result)}
     template = _environment().get_template("trial.html.j2")
     return template.render(
         result=result,
@@ -81,7 +94,7 @@ def render_report(result: TrialResult) -> str:
         failures=failure_rows(result),
         notes=[note for note in result.notes if note != DISCLAIMER],
         provenance=result.provenance.as_dict(),
-        **report_parts(result),
+        **parts,
     )
 
 
