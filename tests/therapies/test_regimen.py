@@ -30,6 +30,15 @@ def test_it_prints_its_infusions():
     ]
 
 
+def test_hours_without_end_are_printed_in_minutes_and_read_back():
+    label = Regimen.parse("patisiran 0.3 mg/kg x 2 every 21 d")
+    assert label.sentence == "patisiran 0.3 mg/kg x 2 every 21 d, over 80 min"
+    assert str(label).splitlines()[2].endswith("  80 min")
+    assert Regimen.parse(label.sentence) == label
+    assert Regimen.parse("HN2301 4 mg, over 1.25 h").sentence.endswith("over 1.25 h")
+    assert Regimen.parse("HN2301 4 mg, over 1.1234567891 h").sentence.endswith("over 1.1234567891 h")
+
+
 def test_it_is_a_frozen_hashable_value():
     again = Regimen("HN2301", dose_ug=4000, infusions=3, interval_days=3)
     assert again == LETTER

@@ -24,6 +24,13 @@ def plain(value: float) -> str:
     return short if float(short) == value else repr(float(value))
 
 
+def plain_time(hours: float) -> str:
+    """Hours as people write them (``1.5 h``; ``80 min`` where hours have no end), which read back to the same number."""
+    minutes = round(hours * 60.0, 6)
+    is_plain = float(f"{hours:g}") == hours or minutes * (24.0 / 1440.0) != hours
+    return f"{plain(hours)} h" if is_plain else f"{plain(minutes)} min"
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infusion:
@@ -105,7 +112,7 @@ class Course:
             else ""
         )
         amount = f"{self.product.id} {plain(self.dose)} {self.dose_unit}"
-        return f"{amount}{every}, over {plain(self.infusion_hours)} h"
+        return f"{amount}{every}, over {plain_time(self.infusion_hours)}"
 
     def shifted(self, days: float) -> Course:
         """The same course, ``days`` later."""

@@ -20,6 +20,7 @@ from vivocart.therapies.course import (
     natural_start_day,
     number_of,
     plain,
+    plain_time,
 )
 from vivocart.therapies.product import Product, find_product
 from vivocart.therapies.sentence import CourseSentence, read_sentence
@@ -315,7 +316,7 @@ class Regimen:
                 f"{row.day:g}",
                 row.product_id,
                 f"{plain(row.amount)} {row.unit}",
-                f"{row.hours:g} h",
+                plain_time(row.hours),
             )
             for number, row in enumerate(self.infusions_table, start=1)
         ]
