@@ -93,6 +93,15 @@ def test_a_row_that_cannot_be_read_keeps_its_place_with_the_reason(tmp_path: Pat
     assert [row.line for row in table.rows] == list(range(2, 12))
 
 
+@pytest.mark.parametrize(
+    ("text", "statistic"), [("<1", "upper_bound"), ("≤ 1", "upper_bound"), (">1", "lower_bound")]
+)
+def test_a_limit_written_as_a_number_names_the_statistic(tmp_path: Path, text: str, statistic: str):
+    (row,) = read(tmp_path, f"S,a,6,b_cells_nadir,/µL,median,{text},,,").rows
+    assert "is not a number" in row.reason
+    assert f"write 1 and the statistic {statistic}" in row.reason
+
+
 def test_headers_may_differ_and_what_is_not_used_is_said(tmp_path: Path):
     table = read(
         tmp_path, "S;a;6;igg;g/L;mean;8;90;x", header="Study;Arm;N;Endpoint;Unit;Statistic;Value;Time;Doctor"

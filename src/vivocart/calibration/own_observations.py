@@ -269,7 +269,9 @@ def _observation(line: int, cells: Mapping[str, str], measure: Measure) -> Obser
         unit = written if written in ("%", "1") else "1"
         if unit == "1" and any(number is not None and number > 1 for number in numbers.values()):
             if cells.get("unit"):
-                raise InputError("a share above 1", where="unit", mend="write the unit %, or a share from 0 to 1")
+                raise InputError(
+                    "a share above 1", where="unit", mend="write the unit %, or a share from 0 to 1"
+                )
             unit = "%"  # nothing is written, and a share above 1 can only be percent
     elif statistic != "count":
         scale = _scale(written, measure)
@@ -349,9 +351,11 @@ def _number(cells: Mapping[str, str], column: str) -> float | None:
     try:
         return float(text)
     except ValueError as error:
-        raise InputError(
-            f"'{text}' is not a number", where=column, mend="write it with a point, such as 1.5"
-        ) from error
+        mend = "write it with a point, such as 1.5"
+        if (limit := re.fullmatch(r"([<≤>≥])=?([\d.]+)", text)) is not None:
+            bound = "upper_bound" if limit[1] in "<≤" else "lower_bound"
+            mend = f"write {limit[2]} and the statistic {bound}, if it holds for every patient"
+        raise InputError(f"'{text}' is not a number", where=column, mend=mend) from error
 
 
 def _whole(cells: Mapping[str, str], column: str) -> int:
