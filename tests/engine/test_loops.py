@@ -131,3 +131,27 @@ def test_numbers_that_are_not_finite():
     w = np.zeros(3)
     ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(loaded.addresses[0])(0, w.ctypes.data)
     assert w[0] == math.inf and math.isnan(w[1]) and w[2] == 1.0
+
+
+def test_lanes_of_bits_that_a_kernel_left():
+    """A kernel's bits are read from the first 64 of a row; lanes come lowest first."""
+    lines = (
+        "bits = get_bits(w, 1)",
+        "count = 0",
+        "while bits != 0:",
+        "    w[2 + count, 0] = lowest(bits)",
+        "    bits = bits & (bits - 1)",
+        "    count += 1",
+        "fetch_ahead(address, 2)",
+        "v[0, 0] = whole(w[0, 1]) + count",
+    )
+    text = "\n    ".join(["def f(_m: Record, w: Reals, v: Wholes, address: int) -> None:", *lines])
+    loaded = load_object(compile_object(loops.translate(text, {}, 2, ("f",))), ("f",))
+    w, v = np.zeros((6, 2)), np.zeros((1, 2), np.int64)
+    w[0, 1] = 1000.0
+    w[1].view(np.int64)[:] = 0b10110, -1
+    ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(loaded.addresses[0])(
+        0, w.ctypes.data, v.ctypes.data, w.ctypes.data
+    )
+    np.testing.assert_array_equal(w[2:, 0], [1, 2, 4, 0])
+    assert v[0, 0] == 1003

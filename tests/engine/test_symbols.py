@@ -94,6 +94,16 @@ def test_equal_parts_exist_once():
     assert graph.nodes[first].operation == "add"
 
 
+def test_numbers_of_the_patient_are_multiplied_once_a_patient():
+    graph = Graph()
+    a, b = graph.make(PARAMETER, value=0), graph.make(PARAMETER, value=1)
+    x = graph.make(STATE, value=0)
+    joined = graph.multiply(a, graph.multiply(b, x))
+    assert joined == graph.multiply(graph.multiply(a, b), x) == graph.multiply(graph.multiply(x, b), a)
+    assert sorted(graph.level[i] for i in graph.nodes[joined].inputs) == [1, 2]
+    assert graph.multiply(a, graph.negative(graph.multiply(x, b))) == graph.negative(joined)
+
+
 def test_unknown_names_and_functions_are_named():
     graph = Graph()
     with pytest.raises(InputError, match="'x'"):

@@ -109,8 +109,19 @@ class Graph:
             if self.nodes[a].operation == "neg":
                 a, sign = self.nodes[a].inputs[0], not sign
             a, b = b, a
-        product = self.make("mul", min(a, b), max(a, b))
+        product = self._joined(a, b)
+        if product is None:
+            product = self.make("mul", min(a, b), max(a, b))
         return self.negative(product) if sign else product
+
+    def _joined(self, a: int, b: int) -> int | None:
+        """The product of a number of the patient and one that holds another: the two are multiplied once a patient."""
+        if self.level[a] > self.level[b]:
+            a, b = b, a
+        if (self.level[a], self.level[b], self.nodes[b].operation) != (1, 2, "mul"):
+            return None
+        fixed, rest = sorted(self.nodes[b].inputs, key=self.level.__getitem__)
+        return self.multiply(self.multiply(a, fixed), rest) if self.level[fixed] == 1 else None
 
     def reciprocal(self, a: int) -> int:
         """One over a."""
