@@ -27,7 +27,7 @@ COUNTED_UNIT = "1/uL"
 PRINTED_CELLS_PER_UL = 1.0
 """Counts are printed as multiples of this, as clinical laboratories do (assumed)."""
 
-_JUST_BEFORE_DAYS = 1e-6
+_JUST_BEFORE_DAYS = 1e-10  # below every digit that is shown or kept
 _MANY = 25.0  # expected cells from which the quantile is found by expansion instead of by adding up
 _MOST_CELLS = 400  # of a sum that begins at no more than _MANY: beyond any uniform number below 1
 
