@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 ONE = "/#a=HN2301,4,3,3&n=50&d=90"
 Open = Callable[..., Any]
 Answered = Callable[..., Any]
@@ -124,3 +126,27 @@ def test_a_server_that_dies_in_mid_request(open_page: Open, new_server: Callable
         page.wait_for_function("document.querySelector('.sentence b').textContent.includes('3.5 mg')")
     finally:
         own.end()
+
+
+def test_what_was_published_is_whole_beside_two_arms(open_page: Open):
+    page = open_page("/", width=1280)
+    page.locator("td.published button").first.wait_for()
+    cut = "(all) => all.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.innerText)"
+    assert page.eval_on_selector_all("td.published button, td.published > div", cut) == []
+
+
+def test_headings_stand_above_their_columns_on_a_phone(open_page: Open):
+    page = open_page("/", width=390, height=844)
+    page.locator("td.published button").first.wait_for()
+    shown = "(all) => all.filter((cell) => cell.offsetWidth).map((cell) => Math.round(cell.getBoundingClientRect().left))"
+    heads = page.eval_on_selector_all("table.endpoints thead th", shown)
+    assert heads == page.eval_on_selector_all("table.endpoints tbody tr:first-child > *", shown)
+
+
+@pytest.mark.parametrize("path", ["/", "/evidence", "/credibility", "/uploads"])
+def test_a_page_and_its_navigation_are_as_wide_as_a_phone(open_page: Open, path: str):
+    page = open_page(path, width=390, height=844)
+    if path == "/evidence":
+        page.locator(".hits .title").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.eval_on_selector("header.site nav", "(nav) => nav.scrollWidth <= nav.clientWidth")

@@ -36,7 +36,7 @@ function build(panel, explorer) {
   const heads = result.arms.map(() => h("span"));
   const table = h("table", { class: "endpoints", "data-arms": result.arms.length },
     h("caption", { text: "Median of virtual patients with the range of the middle 90 % of them, or share of patients. Press a number for the parameters, places and records it rests on." }),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Endpoint" }), h("th", { scope: "col", text: "Unit" }),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Endpoint" }), h("th", { scope: "col", class: "unit", text: "Unit" }),
       result.arms.map((_, index) => h("th", { scope: "col", css: { "--c": `var(--arm-${index + 1})` }, class: "of-arm" }, h("span", { class: "swatch", "aria-hidden": "true", text: "ABCD"[index] }), heads[index])),
       hasMarks && h("th", { scope: "col", text: "Published" }))));
   const cells = [];
