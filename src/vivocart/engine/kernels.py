@@ -5,7 +5,7 @@ Every kernel takes the address of a workspace (:mod:`vivocart.engine.layout`) an
 =============  ======================================================================================================
 ``start``      parameters -> initial states (in ``u``), constants, time boundaries
 ``guess``      length of a first step (in ``step``)
-``step``       one step of the method from ``y``: stages, ``y1``, norm of the error, factor for the next step
+``step``       one step of the method from ``y``: stages, norm of the error, factor for the next step, and in double ``y1``
 ``accept``     the end of the step becomes its start where ``accepted`` is 1; whose step meets something (``meets``)
 ``locate``     states (in ``u``) at ``fraction`` of the step; with ``_observed`` or ``_watched`` only those read there
 ``observe``    observables of ``u`` at ``query_time``

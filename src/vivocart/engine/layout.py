@@ -34,7 +34,7 @@ class Layout(NamedTuple):
     rates: int  # running infusions, one row a dosed state
     modes: int  # held truth of relations in the rates
     held: int  # truth of conditions at the start of the step, right after the modes
-    y1: int  # states at the end of the step
+    y1: int  # states at the end of the step; in single precision they are not kept apart
     peak: int  # largest size of each state so far
     absolute: int  # absolute tolerance of each state
     observed: int  # observables asked for
