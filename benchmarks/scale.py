@@ -1,10 +1,11 @@
 """`vivocart trial hn2301` in ever more patients: seconds a patient, and the largest memory of the process.
 
-python benchmarks/scale.py                     # 10,000, 100,000 and 300,000 patients
-python benchmarks/scale.py 10000 1000000
+python benchmarks/scale.py                     # 10,000, 100,000 and 1,000,000 patients
+python benchmarks/scale.py 10000 300000
 
 Every patient is simulated in both arms of the study. What a run takes whatever the number of patients (interval scenarios,
-cohorts of the comparison, weights of parameters, report) is measured in a run of 2,000 and taken off.
+cohorts of the comparison, weights of parameters, report) is measured in a run of 2,000 and taken off. A first run compiles
+the kernels and is not counted; of short runs the least of three counts.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from table import write_into
 
 _GIB = 2**30
 _BASE_PATIENTS = 2_000  # enough for all that does not grow to be of its full size
+_REPEATS = 3
+_SECONDS = 40.0  # of repeated runs of one size; a longer run stands for itself
 
 
 def trial(patients: int, threads: int) -> dict:
@@ -59,6 +62,15 @@ def trial(patients: int, threads: int) -> dict:
         "peak_memory_gib": usage.ru_maxrss * 1024 / _GIB,
         "written_mib": written / 2**20,
     }
+
+
+def least(patients: int, threads: int) -> dict:
+    """The run of least processor time among up to three, where runs are short: what else the machine does comes and goes."""
+    runs = [trial(patients, threads)]
+    while len(runs) < _REPEATS and sum(run["wall_seconds"] for run in runs) < _SECONDS:
+        runs.append(trial(patients, threads))
+    failed = [run for run in runs if run["exit_code"]]
+    return failed[0] if failed else min(runs, key=lambda run: run["cpu_seconds"])
 
 
 def lines_of(result: dict) -> list[str]:
@@ -105,16 +117,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("patients", nargs="*", type=int, default=[10_000, 100_000, 300_000])
+    parser.add_argument("patients", nargs="*", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
     parser.add_argument("--page", type=Path, help="a Markdown page to write the table into")
     options = parser.parse_args()
     trial(20, options.threads)  # kernels into the cache
-    base = trial(_BASE_PATIENTS, options.threads)
+    base = least(_BASE_PATIENTS, options.threads)
     runs = []
     for patients in options.patients:
-        run = trial(patients, options.threads)
+        run = least(patients, options.threads)
         for kind in ("wall", "cpu"):
             extra = run[f"{kind}_seconds"] - base[f"{kind}_seconds"]
             run[f"{kind}_microseconds_per_patient"] = 1e6 * extra / (patients - _BASE_PATIENTS)
