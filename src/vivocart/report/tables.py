@@ -9,6 +9,7 @@ from vivocart.report.spelling import as_printed, exact, in_print, number, unit_w
 from vivocart.report.strips import strip_svg
 from vivocart.scenarios.result import ArmResult, ExamplePatient, TrialResult
 from vivocart.scenarios.summary import heaviest, records
+from vivocart.therapies.course import plain_time
 
 _HEAVIEST = 12  # the rest stand in the model's parameter table
 _SHOWN_SHARE = 0.005
@@ -23,7 +24,7 @@ def comparison_rows(result: TrialResult) -> list[dict[str, Any]]:
 
 
 def infusion_rows(result: TrialResult) -> list[dict[str, Any]]:
-    """A row for each arm and each run of equal infusions: ``arm, number, product, dose, hours, days, cohort_size``."""
+    """A row for each arm and each run of equal infusions: ``arm, number, product, dose, over, days, cohort_size``."""
     rows: list[dict[str, Any]] = []
     for position, arm in enumerate(result.arms, start=1):
         runs: dict[tuple[str, float, str, float], list[float]] = {}
@@ -36,7 +37,7 @@ def infusion_rows(result: TrialResult) -> list[dict[str, Any]]:
                 "is_first": index == 0,
                 "product": product,
                 "dose": f"{exact(amount)} {unit_words(unit)}".strip(),
-                "hours": hours,
+                "over": plain_time(hours),
                 "days": ", ".join(f"{day:g}" for day in days),
                 "count": len(days),
                 "cohort_size": arm.cohort_size,
