@@ -201,8 +201,20 @@ def test_ctrl_c_ends_a_real_trial_with_130_and_leaves_the_former_result(tmp_path
     target = tmp_path / "result"
     target.mkdir()
     (target / "summary.json").write_text("former")
+    # whoever started these tests in the background left SIGINT ignored, which a child inherits
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     process = subprocess.Popen(
-        [*_COMMAND, "trial", "hn2301", "--patients", "3000", "--out", str(target)],
+        [
+            sys.executable,
+            "-c",
+            listening + _COMMAND[-1],
+            "trial",
+            "hn2301",
+            "--patients",
+            "3000",
+            "--out",
+            str(target),
+        ],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -101,6 +101,7 @@ _INTERRUPTED = """
 import os, signal, sys
 from pathlib import Path
 from vivocart.scenarios.files import replace_folder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 try:
     with replace_folder(Path(sys.argv[1])) as staging:
         (staging / "a.txt").write_text("new")
