@@ -30,7 +30,7 @@ run: $(VENV)/.run  ## make the environment, simulate the HN2301 letter, write th
 	@$(BIN)/vivocart trial hn2301 --out $(OUT)
 
 test: $(VENV)/.test  ## the fast tests (minutes)
-	@$(BIN)/python -m pytest -n auto -m "not long"
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
 test-long: $(VENV)/.test  ## every test
 	@$(BIN)/python -m pytest -n auto
