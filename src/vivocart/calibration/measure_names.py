@@ -7,6 +7,7 @@ import re
 from importlib.resources import files
 from typing import final
 
+from vivocart.ground.names import letters_of
 from vivocart.ground.tables import Row, read_table
 
 _VISIT = re.compile(r"(?P<name>.+?)(?P<day>_d\d+(?:\.\d+)?)?")
@@ -24,15 +25,11 @@ class MeasureName(Row):
 def measure_names() -> dict[str, MeasureName]:
     """Names that sources use, by their letters and digits."""
     rows = read_table(files("vivocart.calibration") / "measure_names.csv", MeasureName)
-    return {_letters(row.called): row for row in rows}
+    return {letters_of(row.called): row for row in rows}
 
 
 def model_name(written: str) -> str:
     """The model's id for a written name, with the day of a visit kept; a name that is not in the table as it is."""
     found = _VISIT.fullmatch(written)
-    known = None if found is None else measure_names().get(_letters(found["name"]))
+    known = None if found is None else measure_names().get(letters_of(found["name"]))
     return written if found is None or known is None else known.measure + (found["day"] or "")
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())

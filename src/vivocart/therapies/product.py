@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Literal, Self, final
 from pydantic import BeforeValidator, Field, model_validator
 
 from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.names import letters_of
 from vivocart.ground.tables import Document, read_document
 
 
@@ -153,18 +153,16 @@ def named_product(name: str, products: Mapping[str, Product] | None = None) -> P
         With the nearest three names.
     """
     known = _shipped() if products is None else products
+    if name in known:
+        return known[name]
     spelled = {
-        _letters(called): product
+        letters_of(called): product
         for product in reversed([*known.values()])  # of two products of one name, the first
         for called in (*product.names, product.name, product.id)
     }
-    if _letters(name) not in spelled:
+    if letters_of(name) not in spelled:
         raise UnknownNameError("product", name, known, where="product")
-    return spelled[_letters(name)]
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.lower())
+    return spelled[letters_of(name)]
 
 
 @functools.cache
