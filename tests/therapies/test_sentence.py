@@ -121,6 +121,8 @@ def test_courses_join():
         ("rituximab 1000 mg on days 15, 1", "does not ascend"),
         ("rituximab 1000 mg on days 1, 1.5.2", "not understood"),
         ("placebo", "not simulated"),
+        ("blinatumomab 28 ug/day on days 1, 8", "a dose a day beside 2 days"),
+        ("blinatumomab 28 ug/day for 5 d on days 1, 8", "a dose a day beside 2 days"),
         ("rituximab 4000 mg/m2", "meant for"),
         ("tocilizumab 8 mg/m2", "8 mg/m2 in a patient of 70 kg"),
         ("HN2301 4 mg, briskly", "'briskly' is not understood"),

@@ -124,6 +124,9 @@ def _course(text: str) -> CourseSentence:
         else:
             found[key] = value
         rest = rest[length:].lstrip(" ,")
+    if days and a_day is not None:
+        mend = "write the dose of each day, or how often the run is given: 28 ug/day for 28 d x 2 every 42 d"
+        raise InputError(f"a dose a day beside {len(days)} days", where=where, mend=mend)
     days = _checked_days(found, days, where) or _spread_over_days(found, a_day is not None, where)
     infusions = found.pop("infusions", None)
     if infusions is not None and infusions != int(infusions):
