@@ -33,7 +33,7 @@ test: $(VENV)/.test  ## the fast tests (minutes)
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
 test-long: $(VENV)/.test  ## every test
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev  ## style, types, arrows between rooms, spelling, tables
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -104,9 +104,8 @@ def time_at(solver: Solver, rung: dict) -> dict:
     """The final timing at one setting."""
     n = int(np.clip(_SECONDS * rung["patients_per_second"], solver.least_patients, solver.most_patients))
     best, runs, spent = None, 0, 0.0
-    while (
-        runs < _REPEATS or spent < _REPEATS * _SECONDS
-    ):  # the same seconds for everybody: more runs of the fast
+    # the same seconds for everybody: more runs of the fast
+    while runs < _REPEATS or spent < _REPEATS * _SECONDS:
         wall, cpu = time.perf_counter(), solver.clock()
         found = solver.solve(0, n, rung["rtol"], rung["atol"])
         cpu, wall = solver.clock() - cpu, time.perf_counter() - wall
