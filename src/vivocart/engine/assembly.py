@@ -35,6 +35,7 @@ LIBM = {  # functions that run lane by lane in the system's mathematics library
     "atan2": "atan2",
 }
 SYMBOL_PREFIX = "vivocart_libm_"
+FENCE = 'fence syncscope("singlethread") acq_rel'
 MOST_ALIGNED = 64  # bytes at whose multiples a workspace starts
 SMALLEST_SINGLE, LARGEST_SINGLE = 2.0**-126, 2.0**128 - 2.0**104  # with all 24 bits
 
@@ -242,7 +243,7 @@ class Code:
 
     def part(self) -> None:
         """No instruction, but LLVM joins no reads and writes on its two sides."""
-        self.do('fence syncscope("singlethread") acq_rel')
+        self.do(FENCE)
 
     def call(self, name: str, *values: str) -> str:
         """One of our own vector functions."""

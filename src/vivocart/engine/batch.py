@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,12 +98,23 @@ RECORD = np.dtype(
 """One record with all sizes, settings and addresses, so that compiled functions pass one pointer to each other."""
 
 
-def make_record(kernels: Kernels, layout: Layout, settings: Settings, batch: Batch) -> Any:
-    """The record of a call; valid as long as the arrays of the batch live."""
-    addresses: list[int] = []
+def check_batch(batch: Batch) -> None:
+    """Refuses arrays of the wrong kind, as a host may have put them into a batch."""
     for name, expected, array in zip(Batch._fields, _EXPECTED, batch, strict=True):
         if array.dtype != expected or not array.flags.c_contiguous:
             raise InputError(f"'{name}' must be a contiguous array of {expected.name}", where="batch")
-        addresses.append(array.__array_interface__["data"][0])  # as array.ctypes.data, at half the cost
-    row = (*kernels, *layout, *settings, *addresses, batch.times.size)
-    return np.array([row], dtype=RECORD)
+
+
+def make_record(kernels: Kernels, layout: Layout, settings: Settings, batch: Batch) -> Any:
+    """The record of a call; valid as long as the arrays of the batch live."""
+    check_batch(batch)
+    # as array.ctypes.data, at half the cost
+    addresses = [array.__array_interface__["data"][0] for array in batch]
+    return record_of(kernels, layout, settings, addresses, batch.times.size)
+
+
+def record_of(
+    kernels: Kernels, layout: Layout, settings: Settings, addresses: Sequence[int], n_times: int
+) -> Any:
+    """The record of a call on arrays that stand at these addresses, in the order of a batch's fields."""
+    return np.array([(*kernels, *layout, *settings, *addresses, n_times)], dtype=RECORD)

@@ -64,8 +64,15 @@ def single_rows(code: Code, layout: Layout) -> str:
     """Where the step's own rows are counted from, ``%w`` being the workspace."""
     if not layout.is_single:
         return "%w"
-    offset = layout.singles * layout.lanes * LENGTH_OF_DOUBLE
-    return code.emit(f"getelementptr inbounds i8, ptr %w, i64 {offset}")
+    length = layout.stride * LENGTH_OF_DOUBLE
+    rows = code.emit(f"getelementptr inbounds i8, ptr %w, i64 {layout.singles * length}")
+    if layout.stride == layout.lanes:
+        return rows
+    # one patient's numbers of 32 bits lie half as far into their rows as its doubles; workspaces start at whole rows
+    place = code.emit("ptrtoint ptr %w to i64")
+    place = code.emit(f"and i64 {place}, {length - 1}")
+    back = code.emit(f"sub i64 0, {code.emit(f'lshr i64 {place}, 1')}")
+    return code.emit(f"getelementptr inbounds i8, ptr {rows}, i64 {back}")
 
 
 def emitter(

@@ -17,6 +17,7 @@ from vivocart.engine.kernels import KERNELS, plan, reads_time, write_module
 from vivocart.engine.layout import Layout, lay_out, sizes_of
 from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object, vector_lanes
 from vivocart.engine.program import Program, build_program, states_that_stay_zero
+from vivocart.equations.plain import Plain, plain
 from vivocart.equations.system import Parameter, State, System, symbol
 from vivocart.equations.triggers import Trigger
 from vivocart.ground.errors import UnknownNameError
@@ -30,8 +31,9 @@ Precision = Literal["double", "single"]
 class CompiledSystem:
     """Machine code of a system, and what is needed to call it.
 
-    ``conditions`` are numbered as given to :func:`compile_system`, those of ``triggers`` come after them. ``in_double``
-    compiles the same in double precision, for patients that single precision cannot hold; nothing if it is in double.
+    ``conditions`` are numbered as given to :func:`compile_system`, those of ``triggers`` come after them. ``program`` makes
+    the graph again that the code was written from, for another kind of machine. ``in_double`` compiles the same in double
+    precision, for patients that single precision cannot hold; nothing if it is in double.
     """
 
     system: System
@@ -45,6 +47,7 @@ class CompiledSystem:
     key: str
     from_cache: bool
     loaded: Loaded
+    program: Callable[[], Program]
     in_double: Callable[[], CompiledSystem] | None = None
 
     @property
@@ -133,6 +136,7 @@ def compile_system(
         key=key,
         from_cache=stored,
         loaded=loaded,
+        program=build,
         in_double=cache(in_double) if layout.is_single else None,
     )
 
@@ -179,6 +183,7 @@ def compile_tangent(
         key=key,
         from_cache=stored,
         loaded=loaded,
+        program=build,
     )
     return compiled, tuple(observed)
 
@@ -225,12 +230,16 @@ def _key(
     kind: Sequence[object],
 ) -> str:
     """A name for what object code depends on."""
-    digest = hashlib.sha256()
+    known: dict[sympy.Basic, Plain] = {}
+    expressions = [
+        *((state.id, state.rate) for state in system.states),
+        *((entry.id, entry.expression) for entry in (*system.start, *system.rules)),
+        *observables.items(),
+        *(("", entry) for entry in watched),
+    ]
     parts: list[object] = [_own_source(), describe_machine(), *kind, system.parameter_ids, tuple(dosed)]
-    parts += [(s.id, sympy.srepr(s.rate)) for s in system.states]
-    parts += [(a.id, sympy.srepr(a.expression)) for a in (*system.start, *system.rules)]
-    parts += [(name, sympy.srepr(e)) for name, e in observables.items()]
-    parts += [sympy.srepr(w) for w in watched]
+    parts += [(name, plain(expression, known)) for name, expression in expressions]
+    digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode())
         digest.update(b"\0")

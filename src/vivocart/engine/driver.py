@@ -65,7 +65,7 @@ def _driver(lanes: int) -> Driver:
     key = digest.hexdigest()
     stored = read_object(key)
     if stored is None:
-        code = compile_object(loops.translate(text, _fields(), lanes, _EXPORTED))
+        code = compile_object(loops.translate(text, loops.record_fields(), lanes, _EXPORTED))
         write_object(key, {}, code)
     else:
         code = stored[1]
@@ -75,17 +75,11 @@ def _driver(lanes: int) -> Driver:
     return Driver(run=run, truth=truth, record=record, expand=expand, arrange=arrange, loaded=loaded)
 
 
-def _fields() -> dict[str, tuple[int, str]]:
-    """Places and types of the record's fields."""
-    types = {name: loops.REAL if RECORD[name] == np.float64 else loops.WHOLE for name in RECORD.names or ()}
-    return {name: (place, kind) for place, (name, kind) in enumerate(types.items())}
-
-
 def call(
     function: Call, record: NDArray[Any], first: int, last: int, absolute: NDArray[np.float64] | None = None
 ) -> None:
     """Calls a compiled loop on patients ``first`` to ``last - 1`` with a workspace of its own."""
-    rows, lanes = int(record["rows"][0]), int(record["lanes"][0])
+    rows, lanes = int(record["rows"][0]), int(record["stride"][0])
     place = _ALIGNMENT // 8
     raw = np.zeros(rows * lanes + place)
     whole = np.zeros(ROWS * lanes, np.int64)

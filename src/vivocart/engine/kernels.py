@@ -53,8 +53,8 @@ _MOST_INLINED = 16
 _INTRINSICS = (("fma", 3), ("sqrt", 1), ("floor", 1), ("ceil", 1), ("roundeven", 1), ("fabs", 1))
 
 
-def plan(program: Program, lanes: int, *, is_single: bool = False) -> Layout:
-    """The workspace of a program."""
+def plan(program: Program, lanes: int, *, is_single: bool = False, stride: int = 0) -> Layout:
+    """The workspace of a program; ``stride`` patients side by side, as many as lanes if not given."""
     return lay_out(
         {
             "lanes": lanes,
@@ -69,6 +69,7 @@ def plan(program: Program, lanes: int, *, is_single: bool = False) -> Layout:
             "n_factors": len(program.factorization.place),
             "n_amounts": len(program.amounts),
             "is_single": int(is_single),
+            "stride": stride or lanes,
         }
     )
 
@@ -119,13 +120,13 @@ class _Writer:
         self.width = layout.lanes // self.parts
 
     def _code(self) -> Code:
-        return Code(self.width, stride=self.at.lanes)
+        return Code(self.width, stride=self.at.stride)
 
     def _function(self, name: str, code: Code) -> str:
         """The kernel of a body, which is run for each part of the patients."""
         if not self.at.is_single:
             return function(name, "ptr noalias %w", code)
-        whole = Code(self.at.lanes)
+        whole = Code(self.at.lanes, stride=self.at.stride)
         rows = single_rows(whole, self.at)
         for part in range(self.parts):
             place = part * self.width * LENGTH_OF_DOUBLE
@@ -178,7 +179,7 @@ class _Writer:
 
     def _copy(self, code: Code, source: int, target: int, count: int) -> None:
         """Numbers in single precision; one too large or small for it is not a number there, so that no step stands."""
-        single = Code(self.width, "float", self.at.lanes, code.lines, prefix=f"s{len(code.lines)}.")
+        single = Code(self.width, "float", self.at.stride, code.lines, prefix=f"s{len(code.lines)}.")
         start, end = code.address("%w", source), single.address("%f", target)
         zero, unknown = code.number(0.0), code.number(math.nan)
 
@@ -198,7 +199,7 @@ class _Writer:
     def accept(self) -> str:
         """The end of the step becomes the start of the next, in the patients marked."""
         at = self.at
-        steps = Code(at.lanes, "float" if at.is_single else "double")
+        steps = Code(at.lanes, "float" if at.is_single else "double", at.stride)
         code, rows, n = steps.wide, single_rows(steps, at), self.n
         mark = code.compare("une", code.load("%w", at.accepted), code.number(0.0))
         y, y1 = code.address("%w", at.y), code.address("%w", at.y1)
@@ -252,7 +253,7 @@ class _Writer:
     def _locate(self, name: str, states: Sequence[int]) -> str:
         """States at a fraction of the step, by the dense output of the method."""
         at, n = self.at, self.n
-        code = Code(at.lanes, "float" if at.is_single else "double")
+        code = Code(at.lanes, "float" if at.is_single else "double", at.stride)
         wide, rows = code.wide, single_rows(code, at)
         x = wide.load("%w", at.fraction)
         rest = wide.sub(wide.number(1.0), x)
@@ -311,7 +312,7 @@ class _Writer:
 
     def glance(self) -> str:
         """Whether any truth differs from what is held, in the middle of the step or else at its end."""
-        code, at = Code(self.at.lanes), self.at
+        code, at = Code(self.at.lanes, stride=self.at.stride), self.at
         zero, half, one = (code.number(value) for value in (0.0, 0.5, 1.0))
         middle = code.add(code.load("%w", at.time), code.mul(half, code.load("%w", at.step)))
         accepted = code.compare("une", code.load("%w", at.accepted), zero)
@@ -334,7 +335,7 @@ class _Writer:
 
     def report(self) -> str:
         """Observables at the next output time of those whose step passes it; its start counts, its end does not."""
-        code, at = Code(self.at.lanes), self.at
+        code, at = Code(self.at.lanes, stride=self.at.stride), self.at
         zero, one = code.number(0.0), code.number(1.0)
         due, time = code.load("%w", at.due), code.load("%w", at.time)
         passes = code.compare("olt", due, code.load("%w", at.end))
@@ -354,7 +355,7 @@ class _Writer:
 
     def take_peaks(self) -> str:
         """The largest sizes so far, for the loop around the kernels."""
-        code = Code(self.at.lanes, "float" if self.at.is_single else "double")
+        code = Code(self.at.lanes, "float" if self.at.is_single else "double", self.at.stride)
         if self.at.is_single:
             sizes = code.address(single_rows(code, self.at), self.at.size)
             peaks = code.wide.address("%w", self.at.peak)
@@ -363,7 +364,7 @@ class _Writer:
 
     def give_peaks(self) -> str:
         """The largest sizes so far, for the step."""
-        code = Code(self.at.lanes, "float" if self.at.is_single else "double")
+        code = Code(self.at.lanes, "float" if self.at.is_single else "double", self.at.stride)
         if self.at.is_single:
             sizes = code.address(single_rows(code, self.at), self.at.size)
             peaks = code.wide.address("%w", self.at.peak)

@@ -1,7 +1,8 @@
 """Where everything of one block of patients stands in its workspace.
 
-A workspace is rows of ``lanes`` numbers; a row is one quantity of all patients in the block. Offsets are fixed when
-kernels are compiled, so that LLVM sees that nothing overlaps.
+A workspace is rows of ``stride`` numbers; a row is one quantity of all patients in the block. Offsets are fixed when
+kernels are compiled, so that LLVM sees that nothing overlaps. On a processor kernels work on whole rows, on a graphics card
+each of its threads on one number of a row: there are ``lanes`` patients to a kernel.
 
 What only the step of the method reads can be in single precision. It then lies behind the rows of doubles, in rows half
 as long that are counted from there; in double precision it is counted like all else, and what would be a copy is the
@@ -28,6 +29,7 @@ class Layout(NamedTuple):
     n_factors: int
     n_amounts: int
     is_single: int  # 1 if the step is in single precision
+    stride: int  # patients side by side in memory, as many as lanes where kernels work on whole rows
     y: int  # states at the start of the step
     u: int  # states asked for
     constants: int  # the patient's numbers that kernels read
@@ -83,7 +85,7 @@ class Layout(NamedTuple):
     singles: int  # rows of doubles before those in single precision
 
 
-_SIZES = 12  # fields that are sizes
+_SIZES = 13  # fields that are sizes
 
 
 def sizes_of(layout: Layout) -> dict[str, int]:

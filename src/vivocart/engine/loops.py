@@ -5,7 +5,7 @@ floating-point numbers and truth values; ``if``, ``while``, ``for ... in range(.
 ``min``, ``max``, ``abs``, ``isnan``; reads and writes of numbers at addresses, bits by lane; and three kinds of memory:
 
 - ``Record``: a structure of 64-bit fields, read as ``m.field``;
-- ``Reals`` and ``Wholes``: rows of ``lanes`` numbers, as ``w[row, lane]``.
+- ``Reals`` and ``Wholes``: rows of ``stride`` numbers, as ``w[row, lane]``.
 
 Only this package's own source is ever translated, never text from a model. Names have one type throughout a function,
 that of the first assignment.
@@ -19,7 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
+import numpy as np
+
 from vivocart.engine.assembly import double
+from vivocart.engine.batch import RECORD
 
 WHOLE, REAL, TRUTH, NOTHING, POINTER = "i64", "double", "i1", "void", "ptr"
 _TYPES = {"int": WHOLE, "float": REAL, "bool": TRUTH, "None": NOTHING}
@@ -44,6 +47,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[str, str]] = {
 # reads and writes of numbers at addresses: type of the number
 _READS = {"get_real": REAL, "get_whole": WHOLE}
 _WRITES = {"put_real": REAL, "put_whole": WHOLE}
+_KERNEL = "kernel_"  # in names of the record's fields
 _DECLARED = (
     "declare double @llvm.fabs.f64(double)",
     "declare i64 @llvm.cttz.i64(i64, i1)",
@@ -67,11 +71,19 @@ class Surroundings:
 
     constants: Mapping[str, float]
     fields: Mapping[str, tuple[int, str]]  # place in the record, and type
-    lanes: int
+    stride: int
     functions: Mapping[str, ast.FunctionDef]
+    beside_kernels: bool  # whether kernels stand in the same module, for a graphics card
 
 
-def translate(text: str, fields: Mapping[str, tuple[int, str]], lanes: int, exported: Sequence[str]) -> str:
+def translate(
+    text: str,
+    fields: Mapping[str, tuple[int, str]],
+    stride: int,
+    exported: Sequence[str],
+    *,
+    beside_kernels: bool = False,
+) -> str:
     """LLVM assembly of all functions in a text of Python; those exported can be found by name.
 
     Parameters
@@ -80,17 +92,27 @@ def translate(text: str, fields: Mapping[str, tuple[int, str]], lanes: int, expo
         Source of a module; all but its functions and whole or broken constants is left aside.
     fields
         Name -> (place, type) of the fields of a record.
-    lanes
+    stride
         Numbers in a row.
     exported
         Functions that can be called from outside.
+    beside_kernels
+        Whether kernels stand in the same module and are called by name rather than by address; nothing is fetched ahead.
     """
     module = ast.parse(text)
     functions = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
     constants = _constants(module)
-    around = Surroundings(constants=constants, fields=fields, lanes=lanes, functions=functions)
+    around = Surroundings(
+        constants=constants, fields=fields, stride=stride, functions=functions, beside_kernels=beside_kernels
+    )
     parts = [_Function(around, node).write(node.name in exported) for node in functions.values()]
     return "\n".join([*parts, *_DECLARED])
+
+
+def record_fields() -> dict[str, tuple[int, str]]:
+    """Places and types of the fields of :data:`vivocart.engine.batch.RECORD`."""
+    types = {name: REAL if RECORD[name] == np.float64 else WHOLE for name in RECORD.names or ()}
+    return {name: (place, kind) for place, (name, kind) in enumerate(types.items())}
 
 
 def _constants(module: ast.Module) -> dict[str, float]:
@@ -325,7 +347,7 @@ class _Function:
                 return self._emit(f"getelementptr inbounds i64, ptr %{name}, i64 {place}", POINTER).text, kind
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Tuple(elts=[row, lane])):
                 kind = REAL if self.memory[name] == "Reals" else WHOLE
-                start = self._emit(f"mul i64 {self._value(row).text}, {self.around.lanes}", WHOLE).text
+                start = self._emit(f"mul i64 {self._value(row).text}, {self.around.stride}", WHOLE).text
                 index = self._emit(f"add i64 {start}, {self._value(lane).text}", WHOLE).text
                 place = f"getelementptr inbounds {kind}, ptr %{name}, i64 {index}"
                 return self._emit(place, POINTER).text, kind
@@ -400,6 +422,8 @@ class _Function:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in self.around.functions:
             return self._call_own(node, self.around.functions[name])
+        if name == "call_kernel":
+            return self._call_kernel(node)
         values = [self._value(a) for a in node.args if not (isinstance(a, ast.Name) and a.id in self.memory)]
         if name in _READS:
             place = self._address(values[0], values[1], _READS[name])
@@ -410,15 +434,20 @@ class _Function:
             self._do(f"store {value.type} {value.text}, ptr {place}")
             return Value("", NOTHING)
         if name == "get_bits":
-            start = self._emit(f"mul i64 {values[0].text}, {self.around.lanes}", WHOLE).text
+            start = self._emit(f"mul i64 {values[0].text}, {self.around.stride}", WHOLE).text
             rows = node.args[0].id  # type: ignore[attr-defined]
             place = self._emit(f"getelementptr inbounds double, ptr %{rows}, i64 {start}", POINTER).text
             return self._emit(f"load i64, ptr {place}", WHOLE)
-        if name == "call_kernel":
-            kernel = self._emit(f"inttoptr i64 {values[0].text} to ptr", POINTER).text
-            self._do(f"call void {kernel}(ptr %{node.args[1].id})")  # type: ignore[attr-defined]
-            return Value("", NOTHING)
         return self._builtin(node, name, values)
+
+    def _call_kernel(self, node: ast.Call) -> Value:
+        field, rows = node.args[0], node.args[1].id  # type: ignore[attr-defined]
+        if self.around.beside_kernels:
+            kernel = f"@{field.attr.removeprefix(_KERNEL)}"  # type: ignore[attr-defined]
+        else:
+            kernel = self._emit(f"inttoptr i64 {self._value(field).text} to ptr", POINTER).text
+        self._do(f"call void {kernel}(ptr %{rows})")
+        return Value("", NOTHING)
 
     def _builtin(self, node: ast.Call, name: str, values: list[Value]) -> Value:
         if name in ("min", "max"):
@@ -434,8 +463,9 @@ class _Function:
         if name == "lowest":
             return self._emit(f"call i64 @llvm.cttz.i64(i64 {values[0].text}, i1 true)", WHOLE)
         if name == "fetch_ahead":
-            place = self._address(values[0], values[1], REAL)
-            self._do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
+            if not self.around.beside_kernels:
+                place = self._address(values[0], values[1], REAL)
+                self._do(f"call void @llvm.prefetch.p0(ptr {place}, i32 1, i32 3, i32 1)")
             return Value("", NOTHING)
         if name == "isnan":
             return self._emit(f"fcmp uno double {values[0].text}, {values[0].text}", TRUTH)

@@ -1,9 +1,13 @@
 """Doses that conditions set off, in rounds.
 
-All patients run until one of their conditions turns, get the dose it calls for, and run on.
+All patients run until one of their conditions turns, get the dose it calls for, and run on. Where they run is not looked
+at here.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +21,26 @@ from vivocart.engine.status import Status
 Numbers = NDArray[np.float64]
 
 
+class Loops(NamedTuple):
+    """What is done to all patients of a batch at once."""
+
+    run: Callable[[Batch], None]  # to the end of the outputs, or to the next turn of a condition
+    truth: Callable[[Batch], None]  # of every condition, and the start values of those not begun
+
+
 def run_rounds(
     compiled: CompiledSystem,
     batch: Batch,
     doses: Doses,
-    absolute: Numbers,
-    settings: Settings,
     given: Numbers,
+    loops: Loops,
 ) -> Batch:
     """Runs a batch to the end of its outputs; ``given`` (n, n_triggers, most) receives the times of triggered doses."""
     n, first = len(batch.time), len(compiled.conditions)
     if compiled.layout.n_conditions == 0:
-        _run(compiled, batch, settings, absolute)
+        loops.run(batch)
         return batch
+    loops.truth(batch)
     before = np.zeros_like(batch.truth)
     at_start = np.array([t.at_start for t in compiled.triggers], dtype=np.bool_)
     before[:, first:] = np.where(at_start, 0.0, batch.truth[:, first:])
@@ -38,17 +49,26 @@ def run_rounds(
         batch, doses = _fire(compiled, batch, doses, np.arange(n), before, given)
     while True:
         before = batch.truth.copy()
-        _run(compiled, batch, settings, absolute)
+        loops.run(batch)
         stopped = np.flatnonzero(batch.status == Status.STOPPED)
         if stopped.size == 0:
             return batch
         batch, doses = _fire(compiled, batch, doses, stopped, before, given)
 
 
-def _run(compiled: CompiledSystem, batch: Batch, settings: Settings, absolute: Numbers) -> None:
-    """Runs every patient to the end or its next turn."""
-    record = make_record(compiled.kernels, compiled.layout, settings, batch)
-    call(driver(compiled.layout.lanes).run, record, 0, len(batch.time), absolute)
+def on_processor(compiled: CompiledSystem, settings: Settings, absolute: Numbers) -> Loops:
+    """The loops of a system on this thread's processor."""
+    own = driver(compiled.layout.lanes)
+
+    def run(batch: Batch) -> None:
+        record = make_record(compiled.kernels, compiled.layout, settings, batch)
+        call(own.run, record, 0, len(batch.time), absolute)
+
+    def truth(batch: Batch) -> None:
+        record = make_record(compiled.kernels, compiled.layout, settings, batch)
+        call(own.truth, record, 0, len(batch.time))
+
+    return Loops(run=run, truth=truth)
 
 
 def _fire(

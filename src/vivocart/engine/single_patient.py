@@ -131,6 +131,7 @@ def _compile_moving(system: System, rests: tuple[int, ...], span: float) -> Comp
         key="",
         from_cache=False,
         loaded=loaded,
+        program=lambda: program,
     )
 
 

@@ -38,6 +38,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -53,6 +54,7 @@ from vivocart.engine.checks import (
     check_times,
 )
 from vivocart.engine.compiled import CompiledSystem, Precision, compile_system
+from vivocart.engine.device import Device, on_device, patients_at_once
 from vivocart.engine.doses import (
     Doses,
     check_doses,
@@ -63,7 +65,7 @@ from vivocart.engine.doses import (
     same_doses,
 )
 from vivocart.engine.driver import Call, call, driver
-from vivocart.engine.rounds import run_rounds
+from vivocart.engine.rounds import Loops, on_processor, run_rounds
 from vivocart.engine.status import FAILED, REASONS, Failure, Status
 from vivocart.ground.errors import InputError
 
@@ -269,6 +271,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
     max_step: float | None = None,
     nonnegative: bool = False,
     values: Numbers | None = None,
+    device: Device | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Solution:
     """Observables of every patient at every time.
@@ -298,6 +301,9 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         times its tolerance is taken shorter, and a patient in whom no step is short enough has failed.
     values
         Array to write to, (n_patients, n_times, n_observables); default: a new one.
+    device
+        A graphics card to work on (:func:`vivocart.engine.nvidia.find_gpu`); default: this machine's processors. ``threads``
+        and ``block`` are not looked at then.
     on_progress
         Called with patients done and patients in all, from the calling thread.
 
@@ -321,7 +327,7 @@ def solve(  # noqa: PLR0913 - what a solver can be told, all of it by name
         start_time=start_time,
     )
     check_precision(compiled, rtol, asked.absolute)
-    found = _run(compiled, asked, values, threads, block, on_progress)
+    found = _run(compiled, asked, values, threads, block, on_progress, device)
     return found if compiled.in_double is None else _with_failed_in_double(compiled, asked, found, threads)
 
 
@@ -343,6 +349,7 @@ def _run(
     threads: int | None,
     block: int | None,
     on_progress: Callable[[int, int], None] | None,
+    device: Device | None,
 ) -> Solution:
     """All patients, block by block."""
     n, at, settings = len(asked.parameters), compiled.layout, asked.settings
@@ -350,6 +357,8 @@ def _run(
         settings = settings._replace(step_limit=min(settings.step_limit, _MOST_STEPS))
     workers = threads or os.cpu_count() or 1
     width = block or max(1, min(_BLOCK, n if workers == 1 else -(-n // (4 * workers))))
+    if device is not None:
+        width, threads = patients_at_once(compiled, device, n, len(asked.times)), 1
     if values is None:  # all of it will be written: NaN from the failure of a patient on
         values = np.empty((n, len(asked.times), at.n_observables))
     status, steps = np.zeros(n, np.int64), np.zeros(n, np.int64)
@@ -357,14 +366,18 @@ def _run(
     given_times = np.full((n, len(compiled.triggers), most), np.nan)
     failures: list[list[Failure]] = [[] for _ in range(-(-n // width))]
 
+    def where(values: Numbers) -> AbstractContextManager[Loops]:
+        if device is not None:
+            return on_device(compiled, device, settings, asked.absolute, values)
+        return nullcontext(on_processor(compiled, settings, asked.absolute))
+
     def work(first: int) -> None:
         part = slice(first, min(n, first + width))
         own = part_of(asked.doses, first, part.stop)
         p = asked.parameters[part]
         batch = _at_start(compiled, p, asked.times, own, asked.start_time, values[part])
-        if at.n_conditions:
-            _call(driver(at.lanes).truth, compiled, batch)
-        batch = run_rounds(compiled, batch, own, asked.absolute, settings, given_times[part])
+        with where(values[part]) as loops:
+            batch = run_rounds(compiled, batch, own, given_times[part], loops)
         status[part], steps[part] = batch.status, batch.steps
         failures[first // width] = _moved(failures_of(compiled, batch), range(first, part.stop))
 
@@ -388,7 +401,7 @@ def _with_failed_in_double(
         return found
     again = np.array([failure.patient for failure in found.failures])
     part = asked._replace(parameters=asked.parameters[again], doses=chosen_doses(asked.doses, again))
-    exact = _run(compiled.in_double(), part, None, threads, None, None)
+    exact = _run(compiled.in_double(), part, None, threads, None, None, None)
     for name in ("values", "status", "steps", "doses_given", "dose_times"):
         getattr(found, name)[again] = getattr(exact, name)
     return dataclasses.replace(found, failures=tuple(_moved(exact.failures, again.tolist())))

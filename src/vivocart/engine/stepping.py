@@ -30,7 +30,7 @@ class StepWriter:
         self.n = layout.n_states
 
     def _code(self) -> Code:
-        return Code(self.at.lanes, "float" if self.at.is_single else "double")
+        return Code(self.at.lanes, "float" if self.at.is_single else "double", self.at.stride)
 
     def _emitter(self, code: Code, roots: list[int], states: str, time: str) -> Emitter:
         """An emitter of what the step works out, from the step's own rows."""
