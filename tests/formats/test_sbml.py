@@ -101,6 +101,15 @@ def test_the_rate_of_a_rule_follows_by_the_chain_rule() -> None:
     assert sympy.simplify(system.expand(symbol("z")) - expected) == 0
 
 
+def test_the_rate_of_a_rule_at_the_start_is_not_taken_for_zero() -> None:
+    text = "compartment c = 2; c' = 0.1*c; species S in c = 3; J: S -> ; k*S*c; k = 0.3; w = rateOf(S);"
+    system = read(text)
+    known = {"k": 0.3}
+    for entry in system.start:
+        known[entry.id] = float(entry.expression.subs({symbol(name): value for name, value in known.items()}))
+    assert known["w"] == pytest.approx(-0.3 * 3 - 3 * 0.1)  # what reacts, and what the growing compartment dilutes
+
+
 def test_functions_are_written_out() -> None:
     system = read("function f(a, b) a*b + 1 end; function g(a) f(a, a) end; y := g(S); S = 1; S' = 0;")
     assert expression(system, "y") == S**2 + 1

@@ -14,7 +14,7 @@ from vivocart.formats.mathml_functions import divide, number
 from vivocart.formats.ordering import in_order
 from vivocart.formats.sbml_document import guard_xml, one_line, parse_sbml
 from vivocart.formats.sbml_events import read_events
-from vivocart.formats.sbml_quantities import Draft, Formula, View, amount_name, start_name
+from vivocart.formats.sbml_quantities import Draft, Formula, View, amount_name
 from vivocart.ground.errors import InputError, UnsupportedError
 from vivocart.ground.tables import Issue
 
@@ -211,13 +211,13 @@ def _assemble(draft: Draft) -> System:
     events = read_events(draft, moving)
     starts = {name: formula(at_start) for name, formula in draft.starts.items()}
     rules: dict[str, sympy.Expr] = {}
-    while len(rules) < len(draft.rules) or any(start_name(name) not in starts for name in at_start.wanted):
+    while len(rules) < len(draft.rules) or at_start.wanted.keys() - starts.keys():
         for name, formula in list(draft.rules.items()):  # reading may add rules for rates of change
             if name not in rules:
                 rules[name] = formula(moving)
-        for name in list(at_start.wanted):
-            if start_name(name) not in starts:
-                starts[start_name(name)] = draft.rules[name](at_start)
+        for start, name in list(at_start.wanted.items()):
+            if start not in starts:
+                starts[start] = draft.rules[name](at_start)
     rule_order = in_order(rules, what="rules", where=draft.name)
     start_order = in_order(starts, what="initial values", where=draft.name)
     return System(

@@ -26,9 +26,9 @@ class View:
     draft: Draft
     at_start: bool
     reader: MathReader = field(init=False)
-    wanted: dict[str, None] = field(
-        default_factory=dict[str, None]
-    )  # rules used at the start, in order of use
+    wanted: dict[str, str] = field(
+        default_factory=dict[str, str]
+    )  # name of a starting value -> the rule it is of, in order of use
 
     def __post_init__(self) -> None:
         self.reader = MathReader(
@@ -42,12 +42,13 @@ class View:
     def symbol(self, name: str) -> sympy.Symbol:
         """What stands for an identifier at this moment."""
         if self.at_start and name in self.draft.rules:
-            self.wanted[name] = None
+            self.wanted[start_name(name)] = name
             return symbol(start_name(name))
         return symbol(name)
 
     def rate(self, name: str) -> sympy.Expr:
         """What stands for the rate of change of an identifier at this moment."""
+        name = self.wanted.get(name, name)  # at the start, a rule goes by its starting value
         if name not in self.draft.rules and name not in self.draft.rates:
             return sympy.S.Zero
         rate_name = f"rateOf({name})"
