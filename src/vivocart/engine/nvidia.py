@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, final
@@ -29,7 +30,7 @@ def find_gpu() -> NvidiaDevice:
         There is none, its driver or ``cuda-bindings`` is missing, or it is older than 2018.
     """
     try:
-        from cuda.bindings import driver
+        driver: Any = importlib.import_module("cuda.bindings.driver")  # only who asks for a card waits for it
     except ImportError:
         raise InputError(
             "no graphics card can be used without the package cuda-bindings",
