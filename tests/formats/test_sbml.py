@@ -107,7 +107,9 @@ def test_the_rate_of_a_rule_at_the_start_is_not_taken_for_zero() -> None:
     known = {"k": 0.3}
     for entry in system.start:
         known[entry.id] = float(entry.expression.subs({symbol(name): value for name, value in known.items()}))
-    assert known["w"] == pytest.approx(-0.3 * 3 - 3 * 0.1)  # what reacts, and what the growing compartment dilutes
+    assert known["w"] == pytest.approx(
+        -0.3 * 3 - 3 * 0.1
+    )  # what reacts, and what the growing compartment dilutes
 
 
 def test_functions_are_written_out() -> None:
