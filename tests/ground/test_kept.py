@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vivocart.ground.kept import kept_text
+from vivocart.ground.kept import kept, kept_text, source_of
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +40,28 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(folder: Path):
     folder.parent.joinpath("kept").write_text("a file, not a folder")
     assert kept_text(["a"], lambda: "made") == "made"
     assert kept_text(["a"], lambda: "made again") == "made again"
+
+
+def test_values_are_kept_as_their_text(folder: Path):
+    assert kept(["n"], lambda: 12, write=str, read=int) == 12
+    assert kept(["n"], lambda: 13, write=str, read=int) == 12
+    assert kept(["nothing"], lambda: 1, write=lambda _: None, read=int) == 1
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_text_that_means_nothing_is_made_anew(folder: Path):
+    kept_text(["n"], lambda: "not a number")
+    assert kept(["n"], lambda: 12, write=str, read=int) == 12
+    assert kept_text(["n"], lambda: "not asked") == "12"
+
+
+def test_a_changed_source_has_another_hash(tmp_path: Path):
+    tmp_path.joinpath("a.py").write_text("one = 1\n")
+    tmp_path.joinpath("table.csv").write_text("x\n")
+    before = source_of(tmp_path)
+    source_of.cache_clear()
+    tmp_path.joinpath("table.csv").write_text("y\n")
+    assert source_of(tmp_path) == before
+    source_of.cache_clear()
+    tmp_path.joinpath("a.py").write_text("one = 2\n")
+    assert source_of(tmp_path) != before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import final
 
 import sympy
@@ -16,6 +17,7 @@ TIME = sympy.Symbol("<time>", real=True)
 """The independent variable."""
 
 
+@lru_cache(maxsize=10_000)  # ten thousand times a model; SymPy checks the assumptions every time
 def symbol(name: str) -> sympy.Symbol:
     """The symbol that stands for the quantity ``name`` in every expression."""
     return sympy.Symbol(name, real=True)

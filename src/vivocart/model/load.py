@@ -15,14 +15,11 @@ from typing import Any, final
 import sympy
 
 from vivocart.equations.system import Parameter, System, symbol
-from vivocart.formats.antimony import to_sbml
-from vivocart.formats.sbml import read_sbml
 from vivocart.ground.errors import InputError, UnknownNameError
-from vivocart.ground.kept import kept_text
-from vivocart.ground.provenance import library_version
 from vivocart.ground.tables import Issue, RowT, parse_rows, raise_on_errors, read_text
 from vivocart.model.flatten import Sources, flatten, read_sources
 from vivocart.model.rows import Catalog, ObservableRow, ParameterRow, SledaiItemRow, UnitRow
+from vivocart.model.translation import kept_translation, translation
 
 
 @final
@@ -86,7 +83,8 @@ def build_model(sources: Sources, *, model_id: str = "vivocart", keep: bool = Fa
     sources, model_id
         Its text, its tables and its name.
     keep
-        Whether the SBML is kept on disk under a hash of the text, so that the next process need not make it again.
+        Whether SBML and system are kept on disk under a hash of what they are made from, so that the next process need
+        neither make them again nor load the libraries that do.
 
     Raises
     ------
@@ -97,14 +95,7 @@ def build_model(sources: Sources, *, model_id: str = "vivocart", keep: bool = Fa
     observables = table_rows(sources, "observables.csv", ObservableRow)
     units = table_rows(sources, "units.csv", UnitRow)
     antimony = flatten(sources.fragments, parameters, units)
-    name = f"{model_id}.ant"
-
-    def written() -> str:
-        return to_sbml(antimony, name=name, numbers_have_no_unit=True)
-
-    made_by = (library_version("antimony"), library_version("python-libsbml"))
-    sbml = kept_text([antimony, name, *made_by], written) if keep else written()
-    system = read_sbml(sbml, name=f"{model_id}.xml")
+    sbml, system = (kept_translation if keep else translation)(antimony, model_id)
     for row in observables:
         parse_observable(row, system)
     return Model(
@@ -215,6 +206,10 @@ def _symbols(system: System) -> dict[str, sympy.Symbol]:
 
 
 def _from_file(path: Path) -> Model:
+    # late, as in translation.py: the shipped model is often loaded without them
+    from vivocart.formats.antimony import to_sbml
+    from vivocart.formats.sbml import read_sbml
+
     text = read_text(path)
     if text.lstrip().startswith("<"):
         sbml, antimony = (
