@@ -16,10 +16,11 @@ from vivocart.cli.printing import print_json
 )
 @json_option
 def doctor(*, as_json: bool) -> None:
-    """Say what this machine has: versions, processor, threads, cache folder, compiled kernels."""
+    """Say what this machine has: versions, processor, threads, graphics card, cache folder, compiled kernels."""
     import platform
 
     from vivocart.ground.provenance import current_versions
+    from vivocart.simulation.device import graphics_card
     from vivocart.simulation.machine import kernel_cache, thread_count
 
     cache = kernel_cache()
@@ -29,6 +30,7 @@ def doctor(*, as_json: bool) -> None:
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "threads": thread_count(),
+        "graphics_card": graphics_card(),
         "cache": {"folder": str(cache.folder), "is_writable": cache.is_writable, "kernels": cache.n_kernels},
     }
     if as_json:
@@ -38,6 +40,7 @@ def doctor(*, as_json: bool) -> None:
         click.echo(f"{name:16} {value}")
     click.echo(f"{'platform':16} {found['platform']}")
     click.echo(f"{'processor':16} {found['processor']}, {found['threads']} threads")
+    click.echo(f"{'graphics card':16} {found['graphics_card']}")
     state = (
         f"{cache.n_kernels} compiled kernels"
         if cache.n_kernels

@@ -17,6 +17,13 @@ threads_option = click.option(
     default=None,
     help="Threads of the solver; all cores unless given. Results do not depend on it.",
 )
+device_option = click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    default="cpu",
+    show_default=True,
+    help="Where patients are integrated: gpu is the graphics card of this machine (pip install 'vivocart[gpu]').",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
 )

@@ -9,6 +9,7 @@ import click
 
 from vivocart.cli.options import (
     days_option,
+    device_option,
     examples,
     json_option,
     out_file_option,
@@ -23,6 +24,7 @@ from vivocart.cli.progress import progress
 if TYPE_CHECKING:
     import pandas as pd
 
+    from vivocart.simulation.device import DeviceName
     from vivocart.simulation.result import Simulation
 
 
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 @days_option("Length of the simulation.")
 @seed_option
 @threads_option
+@device_option
 @out_file_option("run.parquet")
 @json_option
 @quiet_option
@@ -74,6 +77,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     days: float,
     seed: int,
     threads: int | None,
+    device: DeviceName,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -109,6 +113,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
             patients,
             days=days,
             threads=threads,
+            device=device,
             on_progress=on_progress,
             on_message=on_message,
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vivocart.engine import device_code
 from vivocart.ground.errors import InputError, SimulationError
 
-_MEND = "leave the device out; vivocart runs on the processor then, with the same results"
+_MEND = "leave the device out: vivocart runs on the processors then"
 _BLOCK = 64  # threads that a card places together: few, so that a small number of patients is spread over all of it
 _THREADS_OF_A_MULTIPROCESSOR = 256  # its registers, all 255 of a thread
 _OLDEST = (7, 5)  # compute capability for which code is written

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import sympy
 
+from vivocart.engine.device import Device
 from vivocart.engine.solve import (
     SINGLE_FROM,
     CompiledSystem,
@@ -27,6 +28,7 @@ from vivocart.ground.errors import InputError, SimulationError, UnknownNameError
 from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model
 from vivocart.patients.population import VirtualPopulation
+from vivocart.simulation.device import DeviceName, find_device
 from vivocart.simulation.grid import output_times
 from vivocart.simulation.layout import Room, by_observable
 from vivocart.simulation.rescue import Rescue
@@ -60,6 +62,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
     absolute_tolerance: float = ABSOLUTE_TOLERANCE,
     precision: Precision = "double",
     threads: int | None = None,
+    device: DeviceName = "cpu",
     strict: bool = False,
     room: Room | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -91,6 +94,8 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         1e-5 on. A patient whose steps fail in it is simulated again in double.
     threads
         Threads to use, all processors if left out. The numbers do not depend on it.
+    device
+        ``"gpu"`` integrates on the graphics card of this machine, one patient a thread, ``"cpu"`` on its processors.
     strict
         Raise if a patient fails, instead of listing it in ``failures``.
     room
@@ -101,7 +106,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
     Raises
     ------
     InputError
-        If the days, a time, an infusion or the tolerance is out of range.
+        If the days, a time, an infusion or the tolerance is out of range, or there is no graphics card that was asked for.
     UnknownNameError
         If an observable, product, state or parameter does not exist; the nearest three are named.
     SimulationError
@@ -109,6 +114,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
     """
     times = _times(regimen, days, times_days)
     _check_tolerances(relative_tolerance, absolute_tolerance, precision)
+    card = find_device(device)
     names = tuple(observables) if observables is not None else tuple(model.observables)
     given = _Given(
         dosed=dosed_states(model, regimen),
@@ -131,13 +137,12 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         atol=absolute_tolerance,
         nonnegative=True,
         threads=threads,
+        device=card,
         values=room.take("values", (len(patients), len(times), len(names))) if room else None,
         on_progress=on_progress,
     )
-    failures = _failures(solution, patients)
-    accuracy = _accuracy(relative_tolerance, absolute_tolerance, compiled.precision)
-    if strict and len(failures):
-        _refuse(failures, len(patients))
+    failures = _failures(solution, patients, strict)
+    accuracy = _accuracy(relative_tolerance, absolute_tolerance, compiled.precision, card)
     return Simulation(
         values=by_observable(solution.values, room),
         times_days=times,
@@ -280,32 +285,34 @@ def no_failures() -> pd.DataFrame:
     return _NO_FAILURES.copy()
 
 
-def _failures(solution: Solution, patients: VirtualPopulation) -> pd.DataFrame:
+def _failures(solution: Solution, patients: VirtualPopulation, strict: bool) -> pd.DataFrame:
     if not solution.failures:
         return no_failures()
     rows = [
         (patients.ids[entry.patient], entry.time, entry.state_id, entry.reason, entry.advice)
         for entry in solution.failures
     ]
+    if strict:
+        patient, day, state, reason, advice = rows[0]
+        raise SimulationError(
+            f"{len(rows)} of {len(patients)} patients failed; patient {patient} at day {day:.4g}, "
+            f"state {state}: {reason}; {advice}"
+        )
     return pd.DataFrame(rows, columns=_NO_FAILURES.columns)
 
 
-def _accuracy(relative: float, absolute: float, precision: Precision) -> dict[str, object]:
-    """What was asked of the solver, as far as it is not usual."""
+def _accuracy(
+    relative: float, absolute: float, precision: Precision, card: Device | None
+) -> dict[str, object]:
+    """What was asked of the solver, as far as it is not usual, and a graphics card it ran on."""
     asked: dict[str, object] = {"relative_tolerance": relative}
     if absolute != ABSOLUTE_TOLERANCE:
         asked["absolute_tolerance"] = absolute
     if precision != "double":
         asked["precision"] = precision
+    if card is not None:
+        asked["device"] = card.name
     return asked
-
-
-def _refuse(failures: pd.DataFrame, n_patients: int) -> None:
-    worst = failures.iloc[0]
-    raise SimulationError(
-        f"{len(failures)} of {n_patients} patients failed; patient {worst['patient']} at day "
-        f"{worst['time_days']:.4g}, state {worst['state']}: {worst['reason']}; {worst['advice']}"
-    )
 
 
 def _rescues(solution: Solution, patients: VirtualPopulation, rescue: Sequence[Rescue]) -> pd.DataFrame:
