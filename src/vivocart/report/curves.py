@@ -11,10 +11,12 @@ import numpy as np
 from vivocart.report.drawing import (
     Figure,
     Panel,
+    axes_of,
     canvas_of,
     draw_mark,
     frame,
     infusion_words,
+    one_panel,
     plain_number,
     svg_text,
 )
@@ -23,6 +25,7 @@ from vivocart.report.palette import ARM_COLORS, BAND, MUTED
 from vivocart.scenarios.result import ArmResult, TrialResult
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
     from matplotlib.ticker import MultipleLocator
 
 
@@ -137,13 +140,30 @@ CURVES = (
 
 def curve_figure(curve: Curve, result: TrialResult) -> Figure:
     """One panel for each arm on the same axes, so that arms compare at a glance."""
-    top, bottom = _limits(curve, result)
-    panels = tuple(_curve_panel(curve, result, index, (bottom, top)) for index in range(len(result.arms)))
-    return Figure(id=curve.id, title=curve.title, reading=curve.reading, panels=panels)
+    limits = _limits(curve, result)
+    canvas = _curve_canvas(curve, limits)
+    panels: list[Panel] = []
+    for index in range(len(result.arms)):
+        with one_panel(canvas):
+            panels.append(_curve_panel(curve, result, index, canvas))
+    return Figure(id=curve.id, title=curve.title, reading=curve.reading, panels=tuple(panels))
+
+
+def _curve_canvas(curve: Curve, limits: tuple[float, float]) -> Canvas:
+    """The axes of every panel of a curve, without what is drawn."""
+    canvas = canvas_of()
+    axes = axes_of(canvas)
+    if curve.is_log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: plain_number(value))
+        axes.yaxis.set_minor_formatter(lambda *_: "")
+    axes.set_ylim(*limits)
+    axes.grid(axis="y")
+    return canvas
 
 
 def _limits(curve: Curve, result: TrialResult) -> tuple[float, float]:
-    """Highest and lowest value of the axis, the same for every arm."""
+    """Lowest and highest value of the axis, the same for every arm."""
     highest = max(float(_band(arm, curve, 0.95).max()) for arm in result.arms)
     lowest = min(float(_band(arm, curve, 0.05).min()) for arm in result.arms)
     marked = [
@@ -154,8 +174,8 @@ def _limits(curve: Curve, result: TrialResult) -> tuple[float, float]:
     ]
     highest = max([highest, *marked, *(value for value, _ in curve.levels)])
     if not curve.is_log:
-        return 1.08 * highest, 0.0
-    return 2.0 * highest, max(curve.floor, 0.7 * min([lowest, *(value for value, _ in curve.levels)]))
+        return 0.0, 1.08 * highest
+    return max(curve.floor, 0.7 * min([lowest, *(value for value, _ in curve.levels)])), 2.0 * highest
 
 
 def _times(arm: ArmResult, curve: Curve) -> np.ndarray:
@@ -168,27 +188,20 @@ def _band(arm: ArmResult, curve: Curve, quantile: float) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)[: len(_times(arm, curve))] * curve.factor
 
 
-def _curve_panel(curve: Curve, result: TrialResult, index: int, limits: tuple[float, float]) -> Panel:
+def _curve_panel(curve: Curve, result: TrialResult, index: int, canvas: Canvas) -> Panel:
+    (axes,) = canvas.axes
     arm = result.arms[index]
     color = ARM_COLORS[index % len(ARM_COLORS)]
-    canvas = canvas_of()
-    axes = canvas.subplots()
     times = _times(arm, curve)
-    floor = limits[0] if curve.is_log else -np.inf
+    floor = axes.get_ylim()[0] if curve.is_log else -np.inf
     band = {
         quantile: np.maximum(_band(arm, curve, quantile), floor) for quantile in (0.05, 0.25, 0.5, 0.75, 0.95)
     }
     axes.fill_between(times, band[0.05], band[0.95], color=color, alpha=BAND[0], linewidth=0)
     axes.fill_between(times, band[0.25], band[0.75], color=color, alpha=BAND[1], linewidth=0)
     axes.plot(times, band[0.5], color=color, linewidth=1.8, solid_capstyle="round")
-    if curve.is_log:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: plain_number(value))
-        axes.yaxis.set_minor_formatter(lambda *_: "")
-    axes.set_ylim(*limits)
     axes.set_xlim(0, min(curve.days, float(times[-1])))
     axes.xaxis.set_major_locator(_whole_weeks(axes.get_xlim()[1]))
-    axes.grid(axis="y")
     for value, words in curve.levels:
         axes.axhline(value, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.annotate(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import io
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -90,6 +92,26 @@ def canvas_of(inches: tuple[float, float] = INCHES) -> Canvas:
     return canvas
 
 
+def axes_of(canvas: Canvas) -> Axes:
+    """The one pair of axes of a canvas; titles say what the vertical axis is, so nothing is written along it."""
+    axes = canvas.subplots()
+    axes.yaxis.set_label_coords(
+        0, 0.5
+    )  # where nothing is written; finding the place took a tenth of a drawing
+    return axes
+
+
+@contextmanager
+def one_panel(canvas: Canvas) -> Generator[None]:
+    """What is drawn meanwhile is taken off again: new axes and their ticks take longer than what is drawn in them."""
+    (axes,) = canvas.axes
+    before = {id(artist) for artist in axes.get_children()}
+    yield
+    for artist in axes.get_children():
+        if id(artist) not in before:
+            artist.remove()
+
+
 def svg_text(canvas: Canvas, panel_id: str) -> str:
     """SVG text of a canvas: no prolog, no metadata, ids of its own, colors that follow the page's theme."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -118,7 +140,7 @@ def _short(number: re.Match[str]) -> str:
 
 def frame(axes: Axes, label: str, arm: ArmResult, interval_days: float | None) -> None:
     """Axis words, infusion ticks and the sentence that says when the infusions were."""
-    axes.set_title(label, loc="left", fontsize=9.5, fontweight="bold", pad=20)
+    axes.set_title(label, loc="left", fontsize=9.5, fontweight="bold", pad=20, y=1.0)
     scenario = f"; interval {interval_days:g} d is a scenario" if interval_days is not None else ""
     shown = infusion_words(arm) + scenario
     axes.annotate(

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from vivocart.report.curves import CURVES, curve_figure
-from vivocart.report.drawing import STYLE, Figure, Panel, canvas_of, draw_mark, frame, plain_number, svg_text
+from vivocart.report.drawing import (
+    STYLE,
+    Figure,
+    Panel,
+    axes_of,
+    canvas_of,
+    draw_mark,
+    frame,
+    plain_number,
+    svg_text,
+)
 from vivocart.report.marks import marks_for
 from vivocart.report.palette import ARM_COLORS, BAND, MUTED, SURFACE
 from vivocart.report.spelling import as_printed, in_print
@@ -62,7 +72,7 @@ def _sledai_panel(result: TrialResult, index: int, top: float) -> Panel:
     visits = arm.sledai_visits
     days = visits["day"].to_numpy(dtype=np.float64)
     canvas = canvas_of()
-    axes = canvas.subplots()
+    axes = axes_of(canvas)
     axes.vlines(days, visits["q05"], visits["q95"], color=color, linewidth=2, alpha=0.55)
     axes.vlines(days, visits["q25"], visits["q75"], color=color, linewidth=8, alpha=0.55)
     axes.plot(
@@ -128,7 +138,7 @@ def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
     factor, unit = as_printed(endpoint, label, rows[0]["unit"])
     canvas = canvas_of()
     canvas.subplots_adjust(top=0.91)
-    axes = canvas.subplots()
+    axes = axes_of(canvas)
     said: list[str] = []
     for index, arm in enumerate(result.arms):
         chosen = [row for row in rows if row["arm"] == arm.label]
@@ -145,7 +155,7 @@ def _interval_panel(result: TrialResult, endpoint: str) -> Panel:
         said.append(f"{arm.label}: {values}")
     if result.interval_days is not None:
         axes.axvline(result.interval_days, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_title(unit or "score", loc="left", fontsize=9.5, fontweight="bold")
+    axes.set_title(unit or "score", loc="left", fontsize=9.5, fontweight="bold", y=1.0)
     axes.set_xlabel("days from one infusion to the next (scenario)")
     axes.set_ylim(bottom=0)
     axes.grid(axis="y")
