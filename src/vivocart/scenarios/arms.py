@@ -101,6 +101,7 @@ class Setting:
         *,
         observables: Sequence[str] | None = None,
         times_days: np.ndarray | None = None,
+        room: Room | None = None,
     ) -> Simulation:
         """One group of patients under one regimen, as long as the trial lasts after the first infusion."""
         return simulate(
@@ -113,6 +114,7 @@ class Setting:
             rescue=self.rescue,
             taper=self.taper,
             threads=self.threads,
+            room=room,
             on_message=self.on_message,
         )
 

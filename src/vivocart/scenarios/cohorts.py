@@ -23,6 +23,7 @@ from vivocart.ground.streams import uniforms
 from vivocart.patients.population import VirtualPopulation
 from vivocart.scenarios.arms import CHUNK, Setting, Tick, observed
 from vivocart.scenarios.result import ArmResult, ComparisonRow
+from vivocart.simulation.layout import Room
 from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study
 
@@ -35,9 +36,7 @@ def compare_with_published(
     study: Study,
     arms: Sequence[ArmResult],
     seen: Mapping[str, pd.DataFrame],
-    *,
-    n_cohorts: int,
-    tick: Tick,
+    uncertain: Mapping[str, pd.DataFrame],
 ) -> tuple[ComparisonRow, ...]:
     """A row for each published observation of the study, predicted or not.
 
@@ -47,8 +46,8 @@ def compare_with_published(
         Arms at the interval shown, in the same virtual patients.
     seen
         By arm, observables at the times of observations, of the same patients.
-    n_cohorts
-        Cohorts that draw their own typical values and interval.
+    uncertain
+        What :func:`uncertain_cohorts` gives; it is not read where there are fewer virtual patients than one cohort.
     """
     sizes = {arm.id: arm.n_patients for arm in study.arms}
     tables = {
@@ -63,7 +62,6 @@ def compare_with_published(
     )
     if few:
         reasons = {row.id: "fewer virtual patients than one cohort" for row in setting.observations}
-    uncertain = uncertain_cohorts(setting, study, n_cohorts=n_cohorts, tick=tick) if certain else {}
     by_id = {prediction.observation.id: prediction for prediction in certain}
     rows: list[ComparisonRow] = []
     for observation in setting.observations:
@@ -99,14 +97,14 @@ def uncertain_cohorts(
     intervals = _intervals(setting, study, n_cohorts)
     patients = setting.patients(0, n_cohorts * width, typical_draw=np.repeat(draws, width))
     results: dict[str, pd.DataFrame] = {}
-    start = 0
+    start, room = 0, Room()
     for arm_id, size in sizes.items():
         parts: list[pd.DataFrame] = []
         for interval in np.unique(intervals):
             chosen = draws[intervals == interval]
             places = (chosen[:, None] * width + start + np.arange(size)[None, :]).ravel()
             regimen = study.regimens(float(interval) if study.interval else None)[arm_id]
-            parts.extend(_simulated(setting, regimen, patients.take(places), tick))
+            parts.extend(_simulated(setting, regimen, patients.take(places), room, tick))
         results[arm_id] = pd.concat(parts).sort_index()
         start += size
     return results
@@ -183,13 +181,13 @@ def _intervals(setting: Setting, study: Study, n_cohorts: int) -> np.ndarray:
 
 
 def _simulated(
-    setting: Setting, regimen: Regimen, patients: VirtualPopulation, tick: Tick
+    setting: Setting, regimen: Regimen, patients: VirtualPopulation, room: Room, tick: Tick
 ) -> list[pd.DataFrame]:
     parts: list[pd.DataFrame] = []
     wanted = [name for name in _measures(setting) if name in known_endpoints()]
     for first in range(0, len(patients), CHUNK):
         chosen = patients.take(np.arange(first, min(first + CHUNK, len(patients))))
-        simulation = setting.course(regimen, chosen)
+        simulation = setting.course(regimen, chosen, room=room)
         table = endpoint_columns(*read(simulation), wanted, leave_out=True)
         names = [entry.id for entry in table.entries]
         found = pd.DataFrame(table.values.T, index=pd.Index(chosen.ids), columns=names)

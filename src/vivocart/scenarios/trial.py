@@ -26,11 +26,12 @@ from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model, load_model
 from vivocart.scenarios import weights
 from vivocart.scenarios.arms import CHUNK, Arm, Setting, run_arms, visit_items
-from vivocart.scenarios.cohorts import compare_with_published, n_compared
+from vivocart.scenarios.cohorts import compare_with_published, n_compared, uncertain_cohorts
 from vivocart.scenarios.endpoint_table import ENDPOINTS_FILE
 from vivocart.scenarios.fitted import HAND_SET, FittedPopulation, fitted_population, with_fitted
 from vivocart.scenarios.readings import with_visits
 from vivocart.scenarios.result import ArmResult, ExamplePatient, Reference, TrialResult
+from vivocart.simulation.layout import Room
 from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study, load_study, study_ids
 
@@ -125,10 +126,12 @@ def run_trial(
     progress = _Progress(total=_work(model, known, count), report=on_progress)
     regimens = known.regimens(interval_days)
 
+    progress.tick(0)  # all that was asked is in order
+
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_beside, setting, known, regimens, count, progress)
         arms, seen = _arms(setting, known, regimens, count, folder, progress)
-        intervals, of_parameters = waiting.result()
+        beside = waiting.result()
     progress.tick(0)
     shown = arms[-1]
     return TrialResult(
@@ -137,11 +140,9 @@ def run_trial(
         n_patients=count,
         interval_days=interval,
         arms=tuple(arms),
-        intervals=intervals,
-        comparison=compare_with_published(
-            setting, known, arms, seen, n_cohorts=_UNCERTAIN_COHORTS, tick=progress.tick
-        ),
-        assumptions=with_fitted(of_parameters, fitted),
+        intervals=beside.intervals,
+        comparison=compare_with_published(setting, known, arms, seen, beside.cohorts),
+        assumptions=with_fitted(beside.of_parameters, fitted),
         example_patient=_example(setting, shown),
         references=_references(known, model, setting.observations, arms),
         provenance=_provenance(known, model, arms, count, seed, interval, fitted),
@@ -151,15 +152,29 @@ def run_trial(
     )
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """What needs nothing of the arms."""
+
+    of_parameters: pd.DataFrame
+    intervals: pd.DataFrame
+    cohorts: Mapping[str, pd.DataFrame]
+
+
 def _beside(
     setting: Setting, study: Study, regimens: Mapping[str, Regimen], n_patients: int, progress: _Progress
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What hangs on the interval and on each parameter; it needs nothing of the arms."""
+) -> _Beside:
+    """What hangs on each parameter and on the interval, and cohorts that are unsure of both."""
     shown = regimens[study.arms[-1].id]  # studies list their arms by rising dose
-    of_parameters = weights.parameter_weights(
-        setting, shown, n_patients=min(n_patients, _WEIGHT_PATIENTS), tick=progress.count
+    few = min(n_patients, _WEIGHT_PATIENTS)
+    return _Beside(
+        of_parameters=weights.parameter_weights(setting, shown, n_patients=few, tick=progress.count),
+        intervals=_interval_scenarios(setting, study, min(n_patients, _INTERVAL_PATIENTS), progress),
+        cohorts=uncertain_cohorts(setting, study, n_cohorts=_UNCERTAIN_COHORTS, tick=progress.count)
+        if _is_compared(study, n_patients)
+        else {},
     )
-    return _interval_scenarios(setting, study, min(n_patients, _INTERVAL_PATIENTS), progress), of_parameters
 
 
 def _arms(
@@ -194,12 +209,15 @@ def _published(study: Study) -> list[Observation]:
     return list(with_visits(rows, study))
 
 
+def _is_compared(study: Study, n_patients: int) -> bool:
+    """Whether anything is published, and a cohort of its size can be drawn."""
+    return bool(_published(study)) and n_patients >= study.n_patients
+
+
 def _work(model: Model, study: Study, n_patients: int) -> int:
     scenarios = len(study.interval_scenarios_days)
     each = min(n_patients, _INTERVAL_PATIENTS)
-    compared = (
-        _UNCERTAIN_COHORTS * study.n_patients if _published(study) and n_patients >= study.n_patients else 0
-    )
+    compared = _UNCERTAIN_COHORTS * study.n_patients if _is_compared(study, n_patients) else 0
     weighed = weights.n_simulated(model, min(n_patients, _WEIGHT_PATIENTS))
     return len(study.arms) * (n_patients + scenarios * each) + compared + weighed
 
@@ -208,10 +226,11 @@ def _interval_scenarios(setting: Setting, study: Study, n_patients: int, progres
     """Headline endpoints by arm and interval: how much hangs on what was not published."""
     columns = ["arm", "interval_days", "endpoint", "label", "unit", "q05", "median", "q95"]
     rows: list[tuple[object, ...]] = []
-    patients = setting.patients(0, min(n_patients, CHUNK))
+    patients, room = setting.patients(0, min(n_patients, CHUNK)), Room()
     for interval in study.interval_scenarios_days:
         for arm_id, regimen in study.regimens(interval).items():
-            table = endpoints(setting.course(regimen, patients), weights.headline_within(setting.days))
+            course = setting.course(regimen, patients, room=room)
+            table = endpoints(course, weights.headline_within(setting.days))
             for name in table.columns:
                 low, middle, high = quantiles(table[name].to_numpy(dtype=float), (0.05, 0.5, 0.95))
                 label, unit = table.attrs["labels"][name], table.attrs["units"][name]

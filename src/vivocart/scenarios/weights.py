@@ -13,6 +13,7 @@ from vivocart.model.load import Model
 from vivocart.patients.population import VirtualPopulation
 from vivocart.patients.sampling import from_normal, to_normal, transformed_sd
 from vivocart.scenarios.arms import CHUNK, Setting, Tick
+from vivocart.simulation.layout import Room
 from vivocart.therapies.regimen import Regimen
 
 HEADLINE = (
@@ -88,8 +89,8 @@ def parameter_shifts(
         A row for each parameter that was moved, a column for each of ``measured``.
     """
     model = setting.model
-    base = setting.patients(0, n_patients)
-    reference = _read(setting, regimen, base, measured)
+    base, room = setting.patients(0, n_patients), Room()
+    reference = _read(setting, regimen, base, measured, room)
     tick(n_patients)
     scale = reference.std(axis=0)
     moved: dict[tuple[str, int], Mapping[str, np.ndarray]] = {
@@ -102,7 +103,8 @@ def parameter_shifts(
     per_run = max(1, CHUNK // n_patients)
     for first in range(0, len(keys), per_run):
         chosen = keys[first : first + per_run]
-        table = _read(setting, regimen, _stacked(model, base, [moved[key] for key in chosen]), measured)
+        stacked = _stacked(model, base, [moved[key] for key in chosen])
+        table = _read(setting, regimen, stacked, measured, room)
         for position, (name, _) in enumerate(chosen):
             part = table[position * n_patients : (position + 1) * n_patients]
             change = np.abs(np.mean(part, axis=0) - reference.mean(axis=0)) / np.where(
@@ -168,10 +170,11 @@ def _stacked(
 
 
 def _read(
-    setting: Setting, regimen: Regimen, patients: VirtualPopulation, measured: Sequence[str]
+    setting: Setting, regimen: Regimen, patients: VirtualPopulation, measured: Sequence[str], room: Room
 ) -> np.ndarray:
     """Endpoints, shape (n_patients, n_endpoints); what is not reached counts as the end of the simulation."""
-    table = endpoints(setting.simulate(regimen, patients, times_days=setting.times(regimen)), measured)
+    course = setting.simulate(regimen, patients, times_days=setting.times(regimen), room=room)
+    table = endpoints(course, measured)
     values = table.to_numpy(dtype=float)
     return np.where(np.isinf(values), setting.days, values)
 
