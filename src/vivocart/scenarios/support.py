@@ -31,10 +31,15 @@ PARAMETERS_FILE, OBSERVATIONS_FILE = "parameters.csv", "observations.csv"
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
-    """Uses of the numbers that ship, and what is wrong with them; ``issues`` is empty when all follow."""
+    """Uses of the numbers that ship, and what is wrong with them; ``unread`` is what was while they were read."""
 
     uses: tuple[Use, ...]
-    issues: tuple[Issue, ...]
+    unread: tuple[Issue, ...]
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What is wrong, every use recomputed; empty when all follow."""
+        return (*self.unread, *check_uses(self.uses, quantities(), records()))
 
     def coverage(self, owner: Owner | None = None) -> Coverage:
         """Numbers of one owner, or of all, by state."""
@@ -42,7 +47,7 @@ class Support:
 
 
 def check_support(parameters: Path | None = None, observations: Path | None = None) -> Support:
-    """Every use of the shipped tables, or of tables with the same columns, recomputed.
+    """Every use of the shipped tables, or of tables with the same columns; ``issues`` recomputes them.
 
     Parameters
     ----------
@@ -67,8 +72,7 @@ def check_support(parameters: Path | None = None, observations: Path | None = No
         *_product_numbers(),
     ]
     uses, issues = uses_of(numbers, use_rows())
-    found = (*unread, *also_unread, *issues, *check_uses(uses, quantities(), records()))
-    return Support(uses=uses, issues=found)
+    return Support(uses=uses, unread=(*unread, *also_unread, *issues))
 
 
 @functools.cache
