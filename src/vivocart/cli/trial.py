@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,8 @@ from vivocart.cli.progress import progress
 if TYPE_CHECKING:
     from vivocart.scenarios.result import TrialResult
     from vivocart.trials.protocol import Study
+
+_OBJECTS_MADE = 50_000  # between two looks for garbage
 
 
 @click.command(
@@ -91,15 +96,53 @@ def deliver_trial(
     quiet: bool,
 ) -> None:
     """Run the main job with progress, write its files into ``folder``, print what was asked for."""
+    with _rarely_collected():
+        result = _delivered(
+            study,
+            folder,
+            n_patients=n_patients,
+            seed=seed,
+            interval_days=interval_days,
+            threads=threads,
+            is_quiet=quiet or as_json,
+        )
+    if as_json:
+        from vivocart.scenarios.summary import summary
+
+        print_json(summary(result))
+    elif not quiet:
+        _print_result(result, folder)
+
+
+@contextmanager
+def _rarely_collected() -> Generator[None]:
+    """Garbage looked for seldom: libraries make much that stays, and looking through it takes a tenth of a short job."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_MADE, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _delivered(
+    study: str | Study,
+    folder: Path,
+    *,
+    n_patients: int | None,
+    seed: int,
+    interval_days: float | None,
+    threads: int | None,
+    is_quiet: bool,
+) -> TrialResult:
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from vivocart.report.write import write_files
     from vivocart.scenarios.files import replace_folder
-    from vivocart.scenarios.summary import summary
     from vivocart.scenarios.trial import run_trial
 
     with replace_folder(folder) as staging, ThreadPoolExecutor(1) as pool:
-        with progress("simulating", quiet=quiet or as_json) as (on_progress, on_message):
+        with progress("simulating", quiet=is_quiet) as (on_progress, on_message):
             begun: list[Future[None]] = []
 
             def count(done: int, total: int) -> None:
@@ -119,10 +162,7 @@ def deliver_trial(
                 on_message=on_message,
             )
         write_files(result, staging)
-    if as_json:
-        print_json(summary(result))
-    elif not quiet:
-        _print_result(result, folder)
+    return result
 
 
 def _prepare_report() -> None:
