@@ -141,7 +141,6 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         values=room.take("values", (len(patients), len(times), len(names))) if room else None,
         on_progress=on_progress,
     )
-    failures = _failures(solution, patients, strict)
     accuracy = _accuracy(relative_tolerance, absolute_tolerance, compiled.precision, card)
     return Simulation(
         values=by_observable(solution.values, room),
@@ -149,7 +148,7 @@ def simulate(  # noqa: PLR0913  (all but three by name)
         observables=tuple(model.observables[name] for name in names),
         patients=patients,
         regimen=regimen,
-        failures=failures,
+        failures=_failures(solution, patients, strict),
         rescues=_rescues(solution, patients, rescue),
         provenance=_provenance(model, regimen, patients, days, rescue, taper, accuracy),
     )
