@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.tables import read_document
 from vivocart.therapies.product import find_product, load_products
 from vivocart.therapies.regimen import Regimen
 
@@ -32,6 +33,33 @@ def test_a_product_file_can_be_named_directly(tmp_path: Path):
     path = tmp_path / "mine.yaml"
     path.write_text(rituximab_text(id="mine"))
     assert Regimen(str(path), dose_mg=500).infusions_table[0].product_id == "mine"
+
+
+def test_a_shipped_product_is_found_by_its_file_and_the_same_among_all():
+    folder = resources.files("vivocart.therapies") / "products"
+    products = load_products()
+    assert {f"{name}.yaml" for name in products} == {entry.name for entry in folder.iterdir()}
+    for name, product in products.items():
+        assert product.id == name
+        assert find_product(name) is product
+
+
+def test_an_id_written_exactly_reads_one_file_only(monkeypatch: pytest.MonkeyPatch):
+    import vivocart.therapies.product as room
+
+    read: list[str] = []
+
+    def reading(source: Path, kind: type) -> object:
+        read.append(source.name)
+        return read_document(source, kind)
+
+    for cached in (room._shipped, room._shipped_product):
+        cached.cache_clear()
+    monkeypatch.setattr(room, "read_document", reading)
+    Regimen("HN2301", dose_mg=4, infusions=3, interval_days=3)
+    assert read == ["HN2301.yaml"]
+    assert find_product("Rituximab").id == "rituximab"
+    assert len(read) == len(load_products())
 
 
 def test_names_are_found_in_any_case():

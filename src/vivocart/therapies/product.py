@@ -6,6 +6,7 @@ import functools
 import math
 from collections.abc import Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal, Self, final
 
@@ -152,6 +153,8 @@ def named_product(name: str, products: Mapping[str, Product] | None = None) -> P
     UnknownNameError
         With the nearest three names.
     """
+    if products is None and name in _files():
+        return _shipped_product(name)  # the others' files need not be read
     known = _shipped() if products is None else products
     if name in known:
         return known[name]
@@ -167,13 +170,24 @@ def named_product(name: str, products: Mapping[str, Product] | None = None) -> P
 
 @functools.cache
 def _shipped() -> Mapping[str, Product]:
+    products = {product.id: product for product in map(_shipped_product, _files())}
+    _check_preparations(products, products)
+    return products
+
+
+@functools.cache
+def _shipped_product(name: str) -> Product:
+    return read_document(_files()[name], Product)
+
+
+@functools.cache
+def _files() -> Mapping[str, Traversable]:
+    """The shipped files by the id of their product, which each is named after."""
     folder = resources.files("vivocart.therapies") / "products"
     files = sorted(
         (entry for entry in folder.iterdir() if entry.name.endswith(".yaml")), key=lambda entry: entry.name
     )
-    products = {product.id: product for product in (read_document(entry, Product) for entry in files)}
-    _check_preparations(products, products)
-    return products
+    return {entry.name.removesuffix(".yaml"): entry for entry in files}
 
 
 def _check_preparations(products: Mapping[str, Product], shipped: Mapping[str, Product]) -> None:
