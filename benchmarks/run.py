@@ -22,7 +22,7 @@ from pathlib import Path
 
 from environment import make_environment
 from measure import PEERS, QUANTILE, TARGETS
-from table import kernel_table, tables
+from table import card_table, kernel_table, tables
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -75,6 +75,7 @@ def main() -> None:
         "not_installed": missing,
         "problems": {p: {**about(p), "peers": found[p]} for p in problems},
         "kernels": kernels(options.core),
+        "card": printed_by([sys.executable, str(HERE / "card.py")]),
     }
     options.out.mkdir(parents=True, exist_ok=True)
     if options.keep:
@@ -84,7 +85,7 @@ def main() -> None:
         [sys.executable, HERE / "figure.py", options.out / "speed.json", options.out / "speed.svg"],
         check=True,
     )
-    print("\n".join([*tables(result), "", *kernel_table(result)]))
+    print("\n".join([*tables(result), "", *kernel_table(result), "", *card_table(result)]))
 
 
 def merged(before: dict, now: dict) -> dict:
@@ -193,12 +194,15 @@ def machine() -> dict:
 def kernels(core: int) -> dict:
     """Share of the vector units' peak."""
     command = [sys.executable, str(HERE / "peak.py")]
-    if shutil.which("taskset"):
-        command = ["taskset", "-c", str(core), *command]
+    return printed_by(["taskset", "-c", str(core), *command] if shutil.which("taskset") else command)
+
+
+def printed_by(command: list[str]) -> dict:
+    """What a script prints as JSON, or why it ended without."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (
-        json.loads(done.stdout) if done.returncode == 0 else {"reason": done.stderr.strip().splitlines()[-1]}
-    )
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    return {"reason": (done.stderr.strip().splitlines() or ["it said nothing"])[-1]}
 
 
 def _in_words(result: dict) -> str:

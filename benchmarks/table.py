@@ -115,6 +115,27 @@ def _in_single(found: dict) -> str:
     return f", {peak:.1f} in single precision" if peak else ""
 
 
+def card_table(result: dict) -> list[str]:
+    """Lines of Markdown: a graphics card beside one core, where there was one."""
+    found = result.get("card", {"reason": "this run did not ask for one"})
+    if "reason" in found:
+        return [f"Not measured: {found['reason']}."]
+    lines = [
+        f"{found['card']}, beside one core:",
+        "",
+        "| problem | steps in | rtol | patients/s on the card | on one core | largest difference |",
+        "|---|---|---|---:|---:|---|",
+    ]
+    for problem, rows in found["problems"].items():
+        for r in rows:
+            apart = "none" if r["same_bits"] else f"{r['largest_difference']:.1e}"
+            lines.append(
+                f"| {problem} | {r['precision']} | {r['rtol']:.0e} | {r['card_patients_per_second']:,.0f} | "
+                f"{r['core_patients_per_second']:,.0f} | {apart} |"
+            )
+    return lines
+
+
 def write_into(page: Path, mark: str, lines: list[str]) -> None:
     """Puts lines between ``<!-- mark -->`` and ``<!-- end mark -->`` of a page."""
     text = page.read_text(encoding="utf-8")
@@ -130,10 +151,11 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="a Markdown page to write the tables into")
     options = parser.parse_args()
     result = json.loads(options.result.read_text())
-    print("\n".join([*tables(result), "", *kernel_table(result)]))
+    print("\n".join([*tables(result), "", *kernel_table(result), "", *card_table(result)]))
     if options.page:
         write_into(options.page, "speed", tables(result))
         write_into(options.page, "kernels", kernel_table(result))
+        write_into(options.page, "card", card_table(result))
 
 
 if __name__ == "__main__":
