@@ -73,6 +73,43 @@ def test_a_required_package_is_not_supported_and_an_optional_one_does_no_harm() 
     assert read_sbml(text).id == "m"
 
 
+@pytest.mark.parametrize(
+    ("space", "named"),
+    [
+        ("http://www.sbml.org/sbml/level3/version1/arrays/version1", "arrays"),
+        ("http://example.org/mine", "http://example.org/mine"),
+    ],
+)
+def test_a_required_package_that_nobody_knows_is_not_supported(space: str, named: str) -> None:
+    text = HEAD + f' xmlns:own="{space}" own:required="%s"><model id="m"/></sbml>'
+    with pytest.raises(UnsupportedError, match=f"not supported: package '{named}'"):
+        read_sbml(text % "true")
+    if "example" in space:
+        assert read_sbml(text % "false").id == "m"
+
+
+@pytest.mark.parametrize(("level", "version"), [(2, 1), (2, 3), (2, 4), (2, 5)])
+def test_a_fast_reaction_of_level_2_is_not_taken_for_a_slow_one(level: int, version: int) -> None:
+    space = "http://www.sbml.org/sbml/level2" + ("" if version == 1 else f"/version{version}")
+    text = (
+        f'<sbml xmlns="{space}" level="{level}" version="{version}"><model id="m"><listOfCompartments>'
+        '<compartment id="c" size="1"/></listOfCompartments><listOfSpecies><species id="S" compartment="c" '
+        'initialAmount="1"/></listOfSpecies><listOfReactions><reaction id="J" fast="%s"><listOfReactants>'
+        '<speciesReference species="S"/></listOfReactants></reaction></listOfReactions></model></sbml>'
+    )
+    assert read_sbml(text % "false").state_ids == ("S",)
+    with pytest.raises(UnsupportedError, match="not supported: fast reaction 'J'"):
+        read_sbml(text % "true")
+
+
+def test_a_compartment_of_level_1_has_the_volume_1_unless_it_says_more() -> None:
+    text = (
+        '<sbml xmlns="http://www.sbml.org/sbml/level1" level="1" version="2"><model name="m"><listOfCompartments>'
+        '<compartment name="a"/><compartment name="b" volume="3"/></listOfCompartments></model></sbml>'
+    )
+    assert {p.id: p.value for p in read_sbml(text).parameters} == {"a": 1.0, "b": 3.0}
+
+
 def test_the_check_reports_units_that_do_not_fit() -> None:
     text = (
         HEAD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 from xml.parsers import expat
@@ -13,6 +14,7 @@ from vivocart.ground.errors import InputError, UnsupportedError
 MAXIMUM_CHARACTERS = 64 * 1024 * 1024
 MAXIMUM_DEPTH = 512  # of elements; libSBML recurses once a level
 _READ_ERRORS = (libsbml.LIBSBML_SEV_ERROR, libsbml.LIBSBML_SEV_FATAL)
+_PACKAGE = re.compile(r"/level3/version\d+/(\w+)/version\d+$")  # of the namespaces of packages
 _XML_DECLARATION = re.compile(r"^\s*<\?xml\b[^>]*\?>")
 
 
@@ -75,29 +77,44 @@ def parse_sbml(text: str, *, name: str = "model.xml") -> Any:
     UnsupportedError
         If the document requires a Level 3 package that changes the meaning of the model.
     """
-    document = libsbml.readSBMLFromString(guard_xml(text, name=name))
+    text = guard_xml(text, name=name)
+    _raise_on_required_packages(text)
+    document = libsbml.readSBMLFromString(text)
     _raise_on_read_errors(document, name)
     if document.getModel() is None:
         raise InputError(
             "there is no model in the document", where=name, mend="give an SBML file with a <model>"
         )
-    if document.getLevel() == 3:
-        _raise_on_required_packages(document)
+    if document.getLevel() == 1:
+        for compartment in document.getModel().getListOfCompartments():
+            compartment.setVolume(compartment.getVolume())  # 1 where Level 1 says nothing; later ones do not
     if document.getLevel() < 3:
-        document.setLevelAndVersion(3, 2, False)
+        document.setLevelAndVersion(3, 1, False)  # Version 2 has no fast reactions: they would be lost
         if document.getLevel() < 3:
             raise InputError("cannot be converted to SBML Level 3", where=name, mend="convert the file first")
     return document
 
 
-def _raise_on_required_packages(document: Any) -> None:
-    known = [document.getPlugin(index).getPackageName() for index in range(document.getNumPlugins())]
-    unknown = [document.getUnknownPackagePrefix(index) for index in range(document.getNumUnknownPackages())]
-    for prefix in (*known, *unknown):
+def _raise_on_required_packages(text: str) -> None:
+    """Looks at the attributes themselves: libSBML does not tell of every package that it does not know."""
+    attributes: dict[str, str] = {}
+
+    def enter(_: str, found: dict[str, str]) -> None:
+        attributes.update(found)
+        raise _RefusedError  # the outermost element is all that is wanted
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = enter
+    with contextlib.suppress(_RefusedError, expat.ExpatError):
+        parser.Parse(text, True)
+    for attribute, value in attributes.items():
+        space, _, local = attribute.rpartition(" ")
+        known = _PACKAGE.search(space)
+        package = known[1] if known else space
         # the extended math package is the math of Level 3 Version 2, which is read here anyway
-        if prefix != "l3v2extendedmath" and document.getPackageRequired(prefix):
+        if local == "required" and value.strip() in ("true", "1") and package != "l3v2extendedmath":
             raise UnsupportedError(
-                "package", prefix, why="the document says that it changes the model's meaning"
+                "package", package, why="the document says that it changes the model's meaning"
             )
 
 
