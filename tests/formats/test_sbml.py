@@ -134,6 +134,18 @@ def test_an_event_keeps_all_it_says() -> None:
     assert "k" in system.state_ids
 
 
+def test_empty_math_says_nothing() -> None:
+    empty = f"<math {MATH}/>"
+    body = (
+        parameters("x", "y")
+        + f'<listOfRules><assignmentRule variable="x">{empty}</assignmentRule></listOfRules><listOfEvents>'
+        + f'<event id="E" useValuesFromTriggerTime="true"><trigger initialValue="true" persistent="true">{empty}</trigger>'
+        + "</event></listOfEvents>"
+    )
+    system = read_sbml(model(body))
+    assert (system.parameter_ids, system.rules, system.events) == (("x", "y"), (), ())
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -185,6 +185,13 @@ class MathReader:
         return self._read(body, where, dict(zip(names, arguments, strict=True)), depth + 1)
 
 
+def math_of(element: Any) -> Any:
+    """The math of an SBML element, or nothing if it has none or an empty one."""
+    node = None if element is None else element.getMath()
+    is_empty = node is None or (node.getType() == libsbml.AST_UNKNOWN and node.getNumChildren() == 0)
+    return None if is_empty else node
+
+
 def _children(node: Any) -> list[Any]:
     return [node.getChild(i) for i in range(node.getNumChildren())]
 

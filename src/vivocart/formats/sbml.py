@@ -10,6 +10,7 @@ import libsbml
 import sympy
 
 from vivocart.equations.system import Assignment, State, System, symbol
+from vivocart.formats.mathml import math_of
 from vivocart.formats.mathml_functions import divide, number
 from vivocart.formats.ordering import in_order
 from vivocart.formats.sbml_document import guard_xml, one_line, parse_sbml
@@ -108,15 +109,15 @@ def _collect_math(draft: Draft) -> None:
     model = draft.model
     for rule in model.getListOfRules():
         target = draft.assigned if rule.isAssignment() else draft.rated
-        _keep(draft, target, rule.getVariable(), rule.getMath())
+        _keep(draft, target, rule.getVariable(), math_of(rule))
     for assignment in model.getListOfInitialAssignments():
-        _keep(draft, draft.initial, assignment.getSymbol(), assignment.getMath())
+        _keep(draft, draft.initial, assignment.getSymbol(), math_of(assignment))
     for variable in draft.assigned:
         if variable in draft.rated or variable in draft.initial:
             raise InputError(f"'{variable}' has an assignment rule and another rule too", where=draft.name)
     for event in model.getListOfEvents():
         for assignment in event.getListOfEventAssignments():
-            if assignment.getMath() is not None:
+            if math_of(assignment) is not None:
                 draft.targets.add(assignment.getVariable())
 
 
@@ -170,7 +171,8 @@ def _place_reactions(draft: Draft) -> dict[str, list[tuple[str, Formula]]]:
 
 def _kinetic_law(draft: Draft, reaction: Any) -> Formula:
     name, law = reaction.getIdAttribute(), reaction.getKineticLaw()
-    if law is None or law.getMath() is None:
+    node = math_of(law)
+    if node is None:
         return lambda _: sympy.S.Zero
     local: dict[str, sympy.Basic] = {}
     for parameter in law.getListOfLocalParameters():
@@ -178,7 +180,6 @@ def _kinetic_law(draft: Draft, reaction: Any) -> Formula:
         value = parameter.getValue() if parameter.isSetValue() else float("nan")
         draft.place(own, value, parameter.getUnits())
         local[parameter.getIdAttribute()] = symbol(own)
-    node = law.getMath()
     return lambda view: view.reader.number(node, f"kinetic law of {name}", local)
 
 

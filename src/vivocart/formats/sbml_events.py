@@ -7,6 +7,7 @@ from typing import Any
 import sympy
 
 from vivocart.equations.system import Assignment, Event, symbol
+from vivocart.formats.mathml import math_of
 from vivocart.formats.sbml_quantities import Draft, View, amount_name
 
 
@@ -16,12 +17,13 @@ def read_events(draft: Draft, view: View) -> tuple[Event, ...]:
     for index, event in enumerate(draft.model.getListOfEvents(), start=1):
         name = event.getIdAttribute() or f"event {index}"
         trigger = event.getTrigger()
-        if trigger is None or trigger.getMath() is None:
+        condition = math_of(trigger)
+        if condition is None:
             continue
         found.append(
             Event(
                 id=name,
-                trigger=view.reader.boolean(trigger.getMath(), f"trigger of {name}"),
+                trigger=view.reader.boolean(condition, f"trigger of {name}"),
                 assignments=tuple(_assignments(draft, view, event, name)),
                 initial_value=trigger.getInitialValue(),
                 persistent=trigger.getPersistent(),
@@ -34,15 +36,14 @@ def read_events(draft: Draft, view: View) -> tuple[Event, ...]:
 
 
 def _number(view: View, element: Any, where: str) -> sympy.Expr | None:
-    if element is None or element.getMath() is None:
-        return None
-    return view.reader.number(element.getMath(), where)
+    node = math_of(element)
+    return None if node is None else view.reader.number(node, where)
 
 
 def _assignments(draft: Draft, view: View, event: Any, name: str) -> list[Assignment]:
     found: list[Assignment] = []
     for assignment in event.getListOfEventAssignments():
-        node, variable = assignment.getMath(), assignment.getVariable()
+        node, variable = math_of(assignment), assignment.getVariable()
         if node is None:
             continue
         value = view.reader.number(node, f"assignment of {variable} by {name}")
