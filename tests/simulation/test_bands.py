@@ -93,3 +93,12 @@ def test_every_bin_is_narrow():
         band = quantile_bands(count_bands(_dataset(np.full((3, 1), value)), ["x"]), (1e-9, 1.0))["x"].values
         assert band[1, 0] / band[0, 0] <= 1.0040
         assert band[0, 0] <= value * (1 + 1e-12) and value <= band[1, 0] * (1 + 1e-12)
+
+
+def test_quantiles_are_given_in_any_order():
+    counts = count_bands(_dataset(np.random.default_rng(3).lognormal(0, 2, (500, 4))), ["x"])
+    asked = (0.9, 0.1, 0.5)
+    together = quantile_bands(counts, asked)["x"]
+    for quantile in asked:
+        alone = quantile_bands(counts, (quantile,))["x"]
+        assert (together.sel(quantile=quantile).values == alone.values[0]).all()

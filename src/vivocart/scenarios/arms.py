@@ -64,7 +64,7 @@ ABSOLUTE_TOLERANCE = 1e-7
 _DRAWN_AT_ONCE = (
     4 * CHUNK
 )  # patients: the few who wait for a candidate that is accepted cost a call however many they are
-_PARTS_PER_THREAD = 4  # at least, so that no thread is left waiting for another at the end
+_PARTS_PER_THREAD = 2  # at least, so that no thread is left waiting for another for long at the end
 _VISIT_QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 _HIGHEST_SCORE = 105
 

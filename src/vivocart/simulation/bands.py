@@ -135,7 +135,7 @@ def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) ->
     """Quantiles of each observable at each time, dimensions (quantile, time)."""
     variables: dict[str, tuple[tuple[str, str], np.ndarray, Mapping[str, str]]] = {}
     for name, counts in bands.counts.items():
-        table = np.stack([_read(counts[:, :-1], quantile) for quantile in quantiles])
+        table = _read(counts, quantiles)
         variables[name] = (("quantile", "time"), table, bands.attributes[name])
     return xr.Dataset(
         variables,
@@ -143,15 +143,22 @@ def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) ->
     )
 
 
-def _read(counts: np.ndarray, quantile: float) -> np.ndarray:
-    """Value at ``quantile`` for each row of counts, interpolated within its bin on the log scale; missing where none is."""
+def _read(counts: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
+    """Values at quantiles for each row of counts, shape (n_quantiles, n_times).
+
+    Interpolated within their bins on the log scale; who is missing counts for nothing, and where all are so is the value.
+    """
     from vivocart.simulation import loops
 
-    index = np.empty(len(counts), np.int64)
-    below, share = np.empty(len(counts)), np.empty(len(counts))
-    loops.find_shares(counts, float(quantile), index, below, share)
-    inside = np.clip((quantile - below) / np.maximum(share, 1e-300), 0.0, 1.0)
+    order = np.argsort(quantiles)
+    ascending = np.asarray(quantiles, dtype=np.float64)[order]
+    index = np.empty((len(order), len(counts)), np.int64)
+    below, share = np.empty(index.shape), np.empty(index.shape)
+    loops.find_shares(counts, _BEYOND + 1, ascending, index, below, share)
+    inside = np.clip((ascending[:, None] - below) / np.maximum(share, 1e-300), 0.0, 1.0)
     lower = np.maximum(_EDGES[np.maximum(index, 0)], _LOWEST)
     upper = _EDGES[np.clip(index + 1, 1, _BEYOND)]
     values = lower * np.exp(inside * np.log(upper / lower))
-    return np.where(index < 0, np.nan, np.where(index == 0, 0.0, values))
+    found = np.empty_like(values)
+    found[order] = np.where(index < 0, np.nan, np.where(index == 0, 0.0, values))
+    return found

@@ -50,21 +50,32 @@ def count(bins: np.ndarray, n_patients: int, counts: np.ndarray) -> None:
 
 @njit(cache=True, nogil=True)
 def find_shares(
-    counts: np.ndarray, quantile: float, index: np.ndarray, below: np.ndarray, share: np.ndarray
+    counts: np.ndarray,
+    n_bins: int,
+    quantiles: np.ndarray,
+    index: np.ndarray,
+    below: np.ndarray,
+    share: np.ndarray,
 ) -> None:
-    """For each row of counts (n_times, n_bins) the first bin at which the cumulative share reaches a quantile.
+    """For each row of counts (n_times, n_bins or more) the first bin at which the cumulative share reaches each quantile.
 
-    Written for each row: that bin, the share below it and the bin's own; a row of zeros has bin -1.
+    Bins after the first ``n_bins`` are not looked at. Quantiles ascend. Written for each of them and each row, (n_quantiles,
+    n_times): that bin, the share below it and the bin's own; a row of zeros has bin -1.
     """
     for time in range(counts.shape[0]):
-        total = 0
-        for place in range(counts.shape[1]):
-            total += counts[time, place]
-        index[time], below[time], share[time] = -1, 0.0, 0.0
-        passed = 0
-        for place in range(counts.shape[1] if total > 0 else 0):
-            here = counts[time, place]
-            if (passed + here) / total >= quantile - 1e-12:
-                index[time], below[time], share[time] = place, passed / total, here / total
+        row, total = counts[time], np.int64(0)
+        for place in range(n_bins):
+            total += row[place]
+        index[:, time], below[:, time], share[:, time] = -1, 0.0, 0.0
+        passed, reached = 0, 0
+        for place in range(n_bins if total > 0 else 0):
+            here = row[place]
+            if here == 0 and place > 0:  # most bins: the share is what it was
+                continue
+            while reached < len(quantiles) and (passed + here) / total >= quantiles[reached] - 1e-12:
+                index[reached, time], below[reached, time] = place, passed / total
+                share[reached, time] = here / total
+                reached += 1
+            if reached == len(quantiles):
                 break
             passed += here
