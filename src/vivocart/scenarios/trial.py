@@ -25,7 +25,7 @@ from vivocart.ground.errors import InputError
 from vivocart.ground.provenance import Provenance, current_versions
 from vivocart.model.load import Model, load_model
 from vivocart.scenarios import weights
-from vivocart.scenarios.arms import CHUNK, Arm, Setting, run_arms, visit_items
+from vivocart.scenarios.arms import CHUNK, Arm, Setting, Tick, run_arms, visit_items
 from vivocart.scenarios.cohorts import compare_with_published, n_compared, uncertain_cohorts
 from vivocart.scenarios.endpoint_table import ENDPOINTS_FILE
 from vivocart.scenarios.fitted import HAND_SET, FittedPopulation, fitted_population, with_fitted
@@ -108,29 +108,21 @@ def run_trial(
         raise InputError(f"{count}", where="n_patients", mend="give a whole number, 1 or more")
     model = load_model()
     interval = known.default_interval_days if interval_days is None else interval_days
-    fitted, reason = fitted_population(known, model, interval_days=interval, posterior=posterior)
-    setting = Setting(
-        model=model,
+    setting, fitted, reason = trial_setting(
+        known,
+        model,
         seed=seed,
-        days=known.follow_up_days,
-        visits_days=known.visits_days,
-        criteria=known.entry,
-        rescue=known.rescues,
-        taper=known.taper.as_taper() if known.taper else None,
-        observations=tuple(_published(known)),
+        interval_days=interval,
+        posterior=posterior,
         threads=threads,
         on_message=on_message,
-        center=fitted.center if fitted else None,
-        drawn=fitted.cohorts(_UNCERTAIN_COHORTS) if fitted else None,
     )
     progress = _Progress(total=_work(model, known, count), report=on_progress)
     regimens = known.regimens(interval_days)
-
     progress.tick(0)  # all that was asked is in order
-
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_beside, setting, known, regimens, count, progress)
-        arms, seen = _arms(setting, known, regimens, count, folder, progress)
+        arms, seen = trial_arms(setting, known, regimens, count, folder=folder, tick=progress.tick)
         beside = waiting.result()
     progress.tick(0)
     shown = arms[-1]
@@ -150,6 +142,35 @@ def run_trial(
         notes=_notes(known, arms, reason),
         fitted=fitted,
     )
+
+
+def trial_setting(
+    study: Study,
+    model: Model,
+    *,
+    seed: int,
+    interval_days: float | None,
+    posterior: Posterior | None = None,
+    threads: int | None = None,
+    on_message: Callable[[str], None] | None = None,
+) -> tuple[Setting, FittedPopulation | None, str]:
+    """What all arms of a study share, the fit that its patients are of, and why there is none; as for :func:`run_trial`."""
+    fitted, reason = fitted_population(study, model, interval_days=interval_days, posterior=posterior)
+    setting = Setting(
+        model=model,
+        seed=seed,
+        days=study.follow_up_days,
+        visits_days=study.visits_days,
+        criteria=study.entry,
+        rescue=study.rescues,
+        taper=study.taper.as_taper() if study.taper else None,
+        observations=tuple(_published(study)),
+        threads=threads,
+        on_message=on_message,
+        center=fitted.center if fitted else None,
+        drawn=fitted.cohorts(_UNCERTAIN_COHORTS) if fitted else None,
+    )
+    return setting, fitted, reason
 
 
 @final
@@ -177,15 +198,19 @@ def _beside(
     )
 
 
-def _arms(
+def trial_arms(
     setting: Setting,
     study: Study,
     regimens: Mapping[str, Regimen],
     n_patients: int,
-    folder: Path | None,
-    progress: _Progress,
+    *,
+    folder: Path | None = None,
+    tick: Tick = lambda _: None,
 ) -> tuple[list[ArmResult], dict[str, pd.DataFrame]]:
-    """Every arm in the same patients, and the observables that published observations read."""
+    """Every arm in the same patients, and the observables that published observations read.
+
+    The part of a trial that grows with its patients; what they are summed up to for the report is read from its tables.
+    """
     place = folder or Path(tempfile.mkdtemp(prefix="vivocart-"))
     try:
         return run_arms(
@@ -195,7 +220,7 @@ def _arms(
             n_observed=n_compared(study),
             path=place / ENDPOINTS_FILE,
             is_temporary=folder is None,
-            tick=progress.tick,
+            tick=tick,
         )
     except BaseException:
         if folder is None:
