@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy
 
 sys.path.insert(0, str(Path(__file__).parent))
 import systems
 
+from vivocart.engine.batch import Kernels
+from vivocart.engine.kernels import KERNELS
 from vivocart.engine.solve import compile_system, solve
+from vivocart.equations.system import Assignment, Parameter, State, System, symbol
 
 
 @pytest.fixture
@@ -30,8 +34,8 @@ def test_code_is_compiled_once_and_says_so(folder):
     again = compile_system(systems.robertson(), on_compile=told.append)
     assert (first.from_cache, again.from_cache) == (False, True)
     assert len(told) == 1 and "robertson" in told[0]
-    np.testing.assert_array_equal(result(first), result(again))
     assert len(list(folder.iterdir())) == 1
+    np.testing.assert_array_equal(result(first), result(again))
 
 
 def test_another_model_has_other_code(folder):
@@ -40,6 +44,33 @@ def test_another_model_has_other_code(folder):
     assert not compile_system(systems.robertson(), dosed=["a"]).from_cache
     assert not compile_system(systems.robertson(), lanes=2).from_cache
     assert len(list(folder.iterdir())) == 4
+
+
+def test_addresses_are_named_as_the_kernels_are():
+    assert Kernels._fields == KERNELS
+
+
+def test_the_order_of_terms_and_every_number_count(folder):
+    x, k = symbol("x"), symbol("k")
+    keys = {
+        compile_system(
+            System(
+                id="one",
+                parameters=(Parameter(id="k", value=1.0),),
+                states=(State(id="x", rate=rate),),
+                start=(Assignment(id="x", expression=sympy.Integer(1)),),
+            )
+        ).key
+        for rate in (
+            sympy.Add(x, k, evaluate=False),
+            sympy.Add(k, x, evaluate=False),
+            x + k * sympy.Float(0.1),
+            x + k * sympy.Float(0.1 + 2**-56),
+            x + k * 2,
+            x + k * sympy.Float(2.0),
+        )
+    }
+    assert len(keys) == 6
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense", b"{}\nrest", None])

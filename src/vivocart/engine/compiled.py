@@ -13,7 +13,6 @@ import sympy
 
 from vivocart.engine.batch import Kernels
 from vivocart.engine.cache import read_object, write_object
-from vivocart.engine.kernels import KERNELS, plan, reads_time, write_module
 from vivocart.engine.layout import Layout, lay_out, sizes_of
 from vivocart.engine.machine import Loaded, compile_object, describe_machine, load_object, vector_lanes
 from vivocart.engine.program import Program, build_program, states_that_stay_zero
@@ -200,17 +199,19 @@ def _code(
     """Layout and machine code under a key, from disk or made now; says whether they came from disk."""
     stored = read_object(key)
     if stored is not None:
-        return lay_out(stored[0]), load_object(stored[1], KERNELS), True
+        return lay_out(stored[0]), load_object(stored[1], Kernels._fields), True
     if on_compile is not None:
         on_compile(
             f"Compiling {len(system.states)} equations of {system.id or 'the model'} for this machine (once)"
         )
+    from vivocart.engine.kernels import plan, reads_time, write_module  # late: most processes find their code
+
     program = build()
     single = single and not reads_time(program)
     layout = plan(program, lanes or vector_lanes() * (2 if single else 1), is_single=single)
     code = compile_object(write_module(program, layout))
     write_object(key, sizes_of(layout), code)
-    return layout, load_object(code, KERNELS), False
+    return layout, load_object(code, Kernels._fields), False
 
 
 @cache

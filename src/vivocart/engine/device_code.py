@@ -13,7 +13,6 @@ import llvmlite.binding as llvm
 from vivocart.engine import loops
 from vivocart.engine.assembly import FENCE, LIBM, SYMBOL_PREFIX
 from vivocart.engine.control import ROWS
-from vivocart.engine.kernels import plan, write_module
 from vivocart.engine.layout import Layout
 from vivocart.engine.program import Program
 from vivocart.ground.errors import UnsupportedError
@@ -39,6 +38,8 @@ def write_device_module(program: Program, *, is_single: bool) -> tuple[Layout, s
     UnsupportedError
         A function that a processor takes from its system's library, such as ``tanh``.
     """
+    from vivocart.engine.kernels import plan, write_module  # late: most processes have no card
+
     layout = plan(program, 1, is_single=is_single, stride=WARP)
     kernels = write_module(program, layout).replace(FENCE, "")  # for a processor's compiler only
     for name, symbol in LIBM.items():
