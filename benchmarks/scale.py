@@ -173,7 +173,7 @@ def lines_of(result: dict) -> list[str]:
         *lines,
         "",
         f"A patient is simulated in both arms. Medians of processor time differ by {widest:.0%} at most from that of the "
-        f"largest size; the aim is {_AIM:.0%}. The load is that of the machine before the run; beside others it takes longer.",
+        f"largest size (aim: {_AIM:.0%}). The load is that of the machine before the run; beside others all is slower.",
     ]
 
 
