@@ -81,3 +81,13 @@ def test_many_infusions_are_shortened(trial_result: TrialResult):
 
 def test_ticks_have_no_exponent():
     assert [plain_number(value) for value in (0.1, 1.0, 1000.0)] == ["0.1", "1", "1,000"]
+
+
+def test_a_panel_shows_nothing_of_the_one_before_it(trial_result: TrialResult):
+    arm = trial_result.arms[0]
+    for figure in figures(dataclasses.replace(trial_result, arms=(arm, arm))):
+        if figure.id != "interval":
+            first, second = (panel.svg for panel in figure.panels)
+            as_second = first.replace(f"{figure.id}-1", f"{figure.id}-2").replace("--arm-1", "--arm-2")
+            by_color = r"-[mp][0-9a-f]{10}"  # names of marks and clips, of which color is a part
+            assert re.sub(by_color, "", as_second) == re.sub(by_color, "", second), figure.id

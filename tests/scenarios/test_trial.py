@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.model.load import load_model
 from vivocart.scenarios.result import TrialResult
 from vivocart.scenarios.summary import summary, to_json
-from vivocart.scenarios.trial import run_trial
+from vivocart.scenarios.trial import run_trial, trial_arms, trial_setting
+from vivocart.trials.protocol import load_study
 
 N_PATIENTS = 12
 
@@ -29,6 +31,16 @@ def test_both_arms_of_the_letter_are_there(result: TrialResult):
         assert np.isfinite(arm.bands["b_cells_blood"].values).all()
         scores = arm.sledai_visits[["q05", "q25", "median", "q75", "q95"]].to_numpy()
         assert (scores == scores.round()).all()
+
+
+def test_what_grows_with_the_patients_is_the_same_alone(result: TrialResult):
+    study, interval = load_study("hn2301"), result.interval_days
+    setting, fitted, reason = trial_setting(study, load_model(), seed=3, interval_days=interval, threads=1)
+    assert fitted is not None and reason == ""
+    arms, _ = trial_arms(setting, study, study.regimens(interval), N_PATIENTS)
+    for alone, arm in zip(arms, result.arms, strict=True):
+        assert alone.endpoints.equals(arm.endpoints)
+        assert alone.bands.identical(arm.bands)
 
 
 def test_scores_add_up_from_items(result: TrialResult):
