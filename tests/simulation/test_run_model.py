@@ -118,3 +118,11 @@ def test_rules_that_would_grow_exponentially_do_not() -> None:
     for _ in range(80):
         expected *= math.cos(expected)
     assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_events_that_follow_each_other_ever_faster_end_in_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vivocart.engine.events.MOST_IN_ALL", 100)
+    system = read_sbml(to_sbml("x = 0; x' = 1; n = 0; restart: at (x > 1e-3): x = 0, n = n + 1;"))
+    assert run_model(system, [0.05])["n"].tolist() == [49.0]
+    with pytest.raises(SimulationError, match=r"event 'restart' at time 0\.1.*more than 100 events"):
+        run_model(system, [1.0])

@@ -26,6 +26,7 @@ from vivocart.ground.errors import SimulationError
 from vivocart.ground.streams import uniforms
 
 MOST_EXECUTIONS = 10_000  # of events at one moment, before a storm is called
+MOST_IN_ALL = 100_000  # of events in one run: more are events whose times draw together
 _SAME = 1e-15  # of a time: nearer than that is the same moment
 _DRAWS = 1024  # random numbers made at a time
 
@@ -108,6 +109,7 @@ class EventQueue:
     pending: list[_Pending] = field(default_factory=list[_Pending])
     draws: list[float] = field(default_factory=list[float])
     drawn: int = 0
+    executed: int = 0
 
     @property
     def next_time(self) -> float:
@@ -132,7 +134,8 @@ class EventQueue:
         Raises
         ------
         SimulationError
-            If events set each other off without end, or a delay is negative or not a number.
+            If events set each other off without end, at one moment or in ever shorter time, or a delay is negative or
+            not a number.
         """
         states = list(states)
         self._notice(time, states, truths)
@@ -144,6 +147,13 @@ class EventQueue:
             self.pending.remove(entry)
             states = self._execute(entry, time, states)
             self._notice(time, states)
+            self.executed += 1
+            if self.executed > MOST_IN_ALL:
+                name = self.formulas.events[entry.event].id
+                raise SimulationError(
+                    f"event '{name}' at time {time:g}: more than {MOST_IN_ALL} events have been executed; give the events a"
+                    " delay or their triggers a margin, so that they do not follow each other ever faster"
+                )
         raise SimulationError(
             f"events set each other off without end at time {time:g} (more than {MOST_EXECUTIONS} executions)"
         )

@@ -38,7 +38,7 @@ from vivocart.ground.errors import InputError, UnsupportedError
 # of an expression with its functions written out: deeper ones meet recursion limits further on
 MAXIMUM_DEPTH = 128
 # of a model with its functions written out: functions that call functions grow exponentially
-MAXIMUM_NODES = 2_000_000
+MAXIMUM_NODES = 1_000_000
 
 
 @final

@@ -18,7 +18,7 @@ from vivocart.ground.errors import InputError, UnknownNameError
 
 _NUMBERS = ("start", "duration", "steps", "absolute", "relative")
 _LISTS = ("variables", "amount", "concentration")
-_MOST_STEPS = 10_000_000
+_MOST_STEPS = 1_000_000
 
 
 @final
