@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from vivocart.cli.options import examples, json_option
+from vivocart.cli.options import (
+    device_option,
+    examples,
+    json_option,
+    quiet_option,
+    strict_option,
+    threads_option,
+)
 from vivocart.cli.printing import print_issues, print_json, print_table
+
+if TYPE_CHECKING:
+    from vivocart.simulation.device import DeviceName
+    from vivocart.simulation.run_patients import Precision
+
+_OF_PATIENTS = frozenset(
+    ["doses", "observables", "rtol", "atol", "precision", "threads", "device", "strict", "as_json", "quiet"]
+)
 
 
 @click.group(
@@ -17,6 +33,7 @@ from vivocart.cli.printing import print_issues, print_json, print_table
         "vivocart model export --format sbml --out vivocart.xml",
         "vivocart model run my-model.xml --until 100 --set k=0.1",
         "vivocart model run model.xml --settings settings.txt --out results.csv",
+        "vivocart model run my-model.ant --until 180 --patients patients.csv --out results.parquet",
     )
 )
 def model() -> None:
@@ -117,7 +134,13 @@ def export(*, format_: str, out: Path | None) -> None:
     click.echo(f"{format_}: {out}")
 
 
-@model.command()
+@model.command(
+    epilog=examples(
+        "vivocart model run my-model.xml --until 100 --set k=0.1",
+        "vivocart model run model.xml --settings settings.txt --out results.csv",
+        "vivocart model run my-model.ant --until 180 --patients patients.csv --doses doses.csv --out results.parquet",
+    )
+)
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--until", type=float, default=None, help="Last time, in the model's own unit of time.")
 @click.option(
@@ -138,28 +161,138 @@ def export(*, format_: str, out: Path | None) -> None:
     help="Value of a parameter other than the file's. Repeat it.",
 )
 @click.option(
+    "--patients",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="CSV or Parquet with a row a patient and a column a parameter or start value; column patient names them.",
+)
+@click.option(
+    "--doses",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="With --patients: a row a dose, columns time, amount, into (a species), duration and patient (both optional).",
+)
+@click.option(
+    "--observe",
+    "observables",
+    multiple=True,
+    metavar="ID",
+    help="With --patients: what to write, all states unless given. Repeat it.",
+)
+@click.option(
+    "--rtol",
+    type=click.FloatRange(min=1e-13, max=1e-1),
+    default=1e-6,
+    show_default=True,
+    help="With --patients: relative tolerance of the solver.",
+)
+@click.option(
+    "--atol",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-9,
+    show_default=True,
+    help="With --patients: absolute tolerance for states of size one, in proportion for larger ones.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["double", "single"]),
+    default="double",
+    show_default=True,
+    help="With --patients: of the solver's steps; single is quicker, for --rtol 1e-5 or more.",
+)
+@threads_option
+@device_option
+@strict_option
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=None,
     metavar="FILE",
-    help="CSV to write; stdout unless given.",
+    help="CSV to write (with --patients also Parquet, by the ending); stdout unless given.",
 )
-def run(
+@json_option
+@quiet_option
+def run(  # noqa: PLR0913  (click hands over every option by name)
     *,
     path: Path,
     until: float | None,
     points: int,
     settings: Path | None,
     values: tuple[str, ...],
+    patients: Path | None,
+    doses: Path | None,
+    observables: tuple[str, ...],
+    rtol: float,
+    atol: float,
+    precision: Precision,
+    threads: int | None,
+    device: DeviceName,
+    strict: bool,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Simulate any SBML or Antimony FILE and write what it does over time.
+
+    Once, as CSV with a column for each state; or for every patient of a table, with a row for each patient and time.
+    """
+    given = dict(_assignment(text) for text in values)
+    if (until is None) == (settings is None):
+        raise click.UsageError("give one of --until TIME and --settings FILE")
+    if patients is None:
+        _refuse_without_patients()
+        _run_once(path, until, points, settings, given, out)
+        return
+    if until is None:
+        raise click.UsageError("--patients goes with --until TIME")
+    import numpy as np
+
+    from vivocart.cli.model_patients import deliver_patients
+
+    deliver_patients(
+        path,
+        patients,
+        doses,
+        out,
+        times=np.linspace(0.0, until, points).tolist(),
+        observables=observables,
+        settings={
+            "parameters": given,
+            "relative_tolerance": rtol,
+            "absolute_tolerance": atol,
+            "precision": precision,
+            "threads": threads,
+            "device": device,
+        },
+        strict=strict,
+        as_json=as_json,
+        quiet=quiet,
+    )
+
+
+def _refuse_without_patients() -> None:
+    """Refuse options that only mean something for a table of patients."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") == click.core.ParameterSource.COMMANDLINE
+        if given and option.name in _OF_PATIENTS:
+            raise click.UsageError(f"{option.opts[0]} goes with --patients FILE")
+
+
+def _run_once(
+    path: Path,
+    until: float | None,
+    points: int,
+    settings: Path | None,
+    given: dict[str, float],
     out: Path | None,
 ) -> None:
-    """Simulate any SBML or Antimony FILE once and print its states over time as CSV."""
+    """One run, as CSV."""
     from vivocart.scenarios.files import replace_file
     from vivocart.simulation.run_model import write_suite_case
 
-    if (until is None) == (settings is None):
-        raise click.UsageError("give one of --until TIME and --settings FILE")
-    given = dict(_assignment(text) for text in values)
     if settings is not None:
         text = write_suite_case(path, settings, parameters=given)
     else:

@@ -24,6 +24,9 @@ device_option = click.option(
     show_default=True,
     help="Where patients are integrated: gpu is the graphics card of this machine (pip install 'vivocart[gpu]').",
 )
+strict_option = click.option(
+    "--strict", is_flag=True, help="A patient whose integration fails is an error, and nothing is written."
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
 )

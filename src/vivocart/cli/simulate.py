@@ -16,6 +16,7 @@ from vivocart.cli.options import (
     patients_option,
     quiet_option,
     seed_option,
+    strict_option,
     threads_option,
 )
 from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 @seed_option
 @threads_option
 @device_option
+@strict_option
 @out_file_option("run.parquet")
 @json_option
 @quiet_option
@@ -78,6 +80,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
     seed: int,
     threads: int | None,
     device: DeviceName,
+    strict: bool,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -114,6 +117,7 @@ def simulate(  # noqa: PLR0913  (click hands over every option by name)
             days=days,
             threads=threads,
             device=device,
+            strict=strict,
             on_progress=on_progress,
             on_message=on_message,
         )
