@@ -44,6 +44,9 @@ class BandCounts:
 
     times_days: np.ndarray  # (n_times,)
     counts: Mapping[str, np.ndarray]  # observable -> (n_times, n_bins), the last bin what is missing
+    ends: Mapping[
+        str, np.ndarray
+    ]  # observable -> (n_times, 2), the lowest and the highest bin that anybody is in
     attributes: Mapping[str, Mapping[str, str]]  # observable -> units and long_name
     locks: Mapping[str, threading.Lock]  # one an observable: threads seldom wait for each other
 
@@ -78,6 +81,7 @@ def empty_bands(times_days: np.ndarray, attributes: Mapping[str, Mapping[str, st
     return BandCounts(
         times_days=times_days,
         counts={name: np.zeros((len(times_days), _BEYOND + 2), np.int32) for name in attributes},
+        ends={name: np.tile(np.array([_BEYOND + 2, -1]), (len(times_days), 1)) for name in attributes},
         attributes=attributes,
         locks={name: threading.Lock() for name in attributes},
     )
@@ -128,14 +132,14 @@ def _add(bands: BandCounts, observable: str, bins: np.ndarray, n_patients: int) 
     from vivocart.simulation import loops
 
     with bands.locks[observable]:
-        loops.count(bins, n_patients, bands.counts[observable])
+        loops.count(bins, n_patients, bands.counts[observable], bands.ends[observable])
 
 
 def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) -> xr.Dataset:
     """Quantiles of each observable at each time, dimensions (quantile, time)."""
     variables: dict[str, tuple[tuple[str, str], np.ndarray, Mapping[str, str]]] = {}
     for name, counts in bands.counts.items():
-        table = _read(counts, quantiles)
+        table = _read(counts, bands.ends[name], quantiles)
         variables[name] = (("quantile", "time"), table, bands.attributes[name])
     return xr.Dataset(
         variables,
@@ -143,7 +147,7 @@ def quantile_bands(bands: BandCounts, quantiles: Sequence[float] = QUANTILES) ->
     )
 
 
-def _read(counts: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
+def _read(counts: np.ndarray, ends: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
     """Values at quantiles for each row of counts, shape (n_quantiles, n_times).
 
     Interpolated within their bins on the log scale; who is missing counts for nothing, and where all are so is the value.
@@ -154,7 +158,7 @@ def _read(counts: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
     ascending = np.asarray(quantiles, dtype=np.float64)[order]
     index = np.empty((len(order), len(counts)), np.int64)
     below, share = np.empty(index.shape), np.empty(index.shape)
-    loops.find_shares(counts, _BEYOND + 1, ascending, index, below, share)
+    loops.find_shares(counts, np.minimum(ends, _BEYOND), ascending, index, below, share)
     inside = np.clip((ascending[:, None] - below) / np.maximum(share, 1e-300), 0.0, 1.0)
     lower = np.maximum(_EDGES[np.maximum(index, 0)], _LOWEST)
     upper = _EDGES[np.clip(index + 1, 1, _BEYOND)]

@@ -40,37 +40,48 @@ def place(
 
 
 @njit(cache=True, nogil=True)
-def count(bins: np.ndarray, n_patients: int, counts: np.ndarray) -> None:
-    """Add the first patients' bins (n_times, room) to counts (n_times, n_bins)."""
+def count(bins: np.ndarray, n_patients: int, counts: np.ndarray, ends: np.ndarray) -> None:
+    """Add the first patients' bins (n_times, room) to counts (n_times, n_bins).
+
+    ``ends`` (n_times, 2), the lowest bin that anybody is in and the highest, are moved apart.
+    """
     for time in range(bins.shape[0]):
-        row, found = counts[time], bins[time]
+        row, found = counts[time], bins[time, :n_patients]
         for patient in range(n_patients):
             row[found[patient]] += 1
+        if n_patients > 0:
+            lowest, highest = found[0], found[0]  # of the type of a bin: a register holds many
+            for patient in range(n_patients):
+                lowest, highest = min(lowest, found[patient]), max(highest, found[patient])
+            ends[time, 0] = min(ends[time, 0], np.int64(lowest))
+            ends[time, 1] = max(ends[time, 1], np.int64(highest))
 
 
 @njit(cache=True, nogil=True)
 def find_shares(
     counts: np.ndarray,
-    n_bins: int,
+    ends: np.ndarray,
     quantiles: np.ndarray,
     index: np.ndarray,
     below: np.ndarray,
     share: np.ndarray,
 ) -> None:
-    """For each row of counts (n_times, n_bins or more) the first bin at which the cumulative share reaches each quantile.
+    """For each row of counts (n_times, n_bins) the first bin at which the cumulative share reaches each quantile.
 
-    Bins after the first ``n_bins`` are not looked at. Quantiles ascend. Written for each of them and each row, (n_quantiles,
-    n_times): that bin, the share below it and the bin's own; a row of zeros has bin -1.
+    Only bins from the lower to the upper of ``ends`` (n_times, 2) are looked at. Quantiles ascend and are above zero.
+    Written for each of them and each row, (n_quantiles, n_times): that bin, the share below it and the bin's own; a row of
+    zeros has bin -1.
     """
     for time in range(counts.shape[0]):
         row, total = counts[time], np.int64(0)
-        for place in range(n_bins):
+        first, after = ends[time, 0], ends[time, 1] + 1
+        for place in range(first, after):
             total += row[place]
         index[:, time], below[:, time], share[:, time] = -1, 0.0, 0.0
         passed, reached = 0, 0
-        for place in range(n_bins if total > 0 else 0):
+        for place in range(first, after if total > 0 else first):
             here = row[place]
-            if here == 0 and place > 0:  # most bins: the share is what it was
+            if here == 0:  # the share is what it was
                 continue
             while reached < len(quantiles) and (passed + here) / total >= quantiles[reached] - 1e-12:
                 index[reached, time], below[reached, time] = place, passed / total
