@@ -4,7 +4,7 @@ import pytest
 
 from vivocart.formats import sbml_document
 from vivocart.formats.sbml import check_sbml, read_sbml
-from vivocart.formats.sbml_document import MAXIMUM_DEPTH, guard_xml
+from vivocart.formats.sbml_document import MAXIMUM_DEPTH, MAXIMUM_OPERANDS, guard_xml
 from vivocart.ground.errors import InputError, UnsupportedError
 
 HEAD = '<sbml xmlns="http://www.sbml.org/sbml/level3/version2/core" level="3" version="2"'
@@ -44,6 +44,22 @@ def test_a_giant_file_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sbml_document, "MAXIMUM_CHARACTERS", 1000)
     with pytest.raises(InputError, match="at most 1000"):
         guard_xml("<a>" + " " * 1000 + "</a>")
+
+
+def test_a_sum_of_more_terms_than_can_be_let_go_of_is_refused() -> None:
+    text = (
+        HEAD
+        + '><model id="m">%s<listOfRules><assignmentRule variable="x">%s</assignmentRule></listOfRules></model></sbml>'
+    )
+    variable = '<listOfParameters><parameter id="x" constant="false"/></listOfParameters>'
+    math = '<math xmlns="http://www.w3.org/1998/Math/MathML"><apply><plus/>%s</apply></math>'
+    with pytest.raises(InputError, match="an <apply> has more than 10000 operands"):
+        guard_xml(text % (variable, math % ("<cn>1</cn>" * (MAXIMUM_OPERANDS + 1))))
+    nested = ("<apply><plus/>" * 8) + "".join("<cn>1</cn>" * 2000 + "</apply>" for _ in range(8))
+    with pytest.raises(InputError, match="an <apply> has more than 10000 operands"):
+        guard_xml(text % (variable, math % nested))
+    system = read_sbml(text % (variable, math % ("<cn>1</cn>" * 2000)))
+    assert system.rules[0].expression == 2000
 
 
 def test_every_truncation_of_a_model_is_refused_in_one_line() -> None:

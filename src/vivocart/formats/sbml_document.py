@@ -13,6 +13,7 @@ from vivocart.ground.errors import InputError, UnsupportedError
 
 MAXIMUM_CHARACTERS = 64 * 1024 * 1024
 MAXIMUM_DEPTH = 512  # of elements; libSBML recurses once a level
+MAXIMUM_OPERANDS = 10_000  # of <apply> within <apply>: libSBML nests n terms n deep and recurses to free them
 _READ_ERRORS = (libsbml.LIBSBML_SEV_ERROR, libsbml.LIBSBML_SEV_FATAL)
 _PACKAGE = re.compile(r"/level3/version\d+/(\w+)/version\d+$")  # of the namespaces of packages
 _XML_DECLARATION = re.compile(r"^\s*<\?xml\b[^>]*\?>")
@@ -40,20 +41,27 @@ def guard_xml(text: str, *, name: str = "model.xml") -> str:
         "", text.lstrip("\ufeff"), count=1
     )  # the text is decoded: its encoding is past
     parser = expat.ParserCreate()
-    depth = 0
+    # of every open element: whether it is an <apply>, how many it holds, and how deep libSBML will nest what it holds
+    within: list[tuple[bool, int, int]] = []
 
     def refuse_doctype(*_: object) -> None:
         raise _RefusedError("a DOCTYPE is not allowed")
 
-    def enter(*_: object) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > MAXIMUM_DEPTH:
+    def enter(element: str, _: object) -> None:
+        if len(within) >= MAXIMUM_DEPTH:
             raise _RefusedError(f"elements are nested deeper than {MAXIMUM_DEPTH}")
+        within.append((element.rpartition(":")[2] == "apply", 0, 0))
 
     def leave(_: str) -> None:
-        nonlocal depth
-        depth -= 1
+        is_apply, held, below = within.pop()
+        depth = below + held if is_apply else below
+        if depth > MAXIMUM_OPERANDS:
+            raise _RefusedError(
+                f"an <apply> has more than {MAXIMUM_OPERANDS} operands, with those within them"
+            )
+        if within:
+            outer, count, deepest = within[-1]
+            within[-1] = outer, count + 1, max(deepest, depth)
 
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler = enter
