@@ -134,6 +134,16 @@ def test_an_event_keeps_all_it_says() -> None:
     assert "k" in system.state_ids
 
 
+@pytest.mark.parametrize("other", ["x", "y"])
+def test_a_rule_that_rests_on_its_own_rate_is_refused(other: str) -> None:
+    symbol_ = (
+        '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/rateOf">rateOf</csymbol>'
+    )
+    rules = rule("x", f"<apply>{symbol_}<ci>{other}</ci></apply>") + rule("y", "<ci>x</ci>")
+    with pytest.raises(InputError, match=r"the rate of change of '\w' rests on itself"):
+        read_sbml(model(f"{parameters('x', 'y')}<listOfRules>{rules}</listOfRules>"))
+
+
 def test_empty_math_says_nothing() -> None:
     empty = f"<math {MATH}/>"
     body = (

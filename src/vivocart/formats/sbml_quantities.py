@@ -15,6 +15,7 @@ from vivocart.formats.mathml import MathReader
 from vivocart.formats.mathml_functions import divide, number
 from vivocart.ground.errors import InputError
 
+_MOST_RATES = 4  # of rates of rates: a rule that uses its own rate would go on for ever
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -52,6 +53,12 @@ class View:
         if name not in self.draft.rules and name not in self.draft.rates:
             return sympy.S.Zero
         rate_name = f"rateOf({name})"
+        if rate_name.count("rateOf(") > _MOST_RATES:
+            raise InputError(
+                f"the rate of change of '{name.replace('rateOf(', '').rstrip(')')}' rests on itself",
+                where=self.draft.name,
+                mend="break the circle",
+            )
         if rate_name not in self.draft.rules:
             self.draft.rules[rate_name] = lambda view: self.draft.rate_expression(name, view)
         return self.symbol(rate_name)
