@@ -120,22 +120,29 @@ def test_doses_of_each_patient(model):
     np.testing.assert_allclose(values[..., 0], [[0, 4, 4], [2, 2, 3], [0, 0, 0]])
 
 
-def test_a_model_with_events_goes_patient_by_patient(model):
+def test_a_model_with_events_is_as_alone_and_takes_doses(model, monkeypatch):
     halving, times = model(EVENTS), [0.0, 0.5, 1.0, 2.0]
+    monkeypatch.setattr(run_patients, "_PATIENTS_WITH_EVENTS", 2)
     done: list[tuple[int, int]] = []
+    table = {"k": [0.5, 1.0, 0.5], "level": [5.0, 2.0, 5.0]}
     values, _, _ = all_of(
-        halving,
-        {"k": [0.5, 1.0], "level": [5.0, 2.0]},
-        times=times,
-        observables=["x", "n"],
-        on_progress=lambda *a: done.append(a),
+        halving, table, times=times, observables=["x", "n"], on_progress=lambda *a: done.append(a)
     )
     for place, given in enumerate(({"k": 0.5, "level": 5.0}, {"k": 1.0, "level": 2.0})):
         alone = run_model(halving.system, times, parameters=given)
         np.testing.assert_allclose(values[place], alone[["x", "n"]].to_numpy(), rtol=1e-5)
-    assert done == [(1, 2), (2, 2)]
-    with pytest.raises(InputError, match="events"):
-        all_of(halving, {"k": [1.0]}, times=times, doses={"time": [0.0], "amount": [1.0], "into": ["x"]})
+    np.testing.assert_array_equal(values[2], values[0])
+    assert done == [(2, 3), (3, 3)]
+    doses = {"time": [0.5, 1.0], "amount": [4.0, 2.0], "into": ["x", "n"]}
+    dosed, _, _ = all_of(
+        halving, {"k": [0.5], "level": [1.0]}, times=times, doses=doses, observables=["x", "n"]
+    )
+    x = np.array([10, 10 * np.exp(-0.25) + 4, 0, 0])
+    x[2:] = x[1] * np.exp(-0.5 * (np.array([1.0, 2.0]) - 0.5))
+    np.testing.assert_allclose(dosed[0], np.column_stack([x, [0, 0, 2, 2]]), rtol=1e-5)
+    for wrong in ({"precision": "single"}, {"device": "gpu"}):
+        with pytest.raises(InputError, match="events"):
+            all_of(halving, {"k": [1.0]}, times=times, **wrong)
 
 
 def test_a_failure_is_that_patients_alone(model):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -66,7 +66,7 @@ def compile_single(system: System, observables: Sequence[sympy.Basic], *, span: 
         About how long it will run: what moves slower than that is not looked at closely.
     """
     graph = Graph()
-    start, reader = _read(system, graph)
+    start, reader = read_start(system, graph)
     node_of = {expression: reader.read(expression) for expression in event_expressions(system)}
     at_rest = [graph.constant(reader.read(state.rate)) == 0.0 for state in system.states]
     rests = tuple(i for i, rest in enumerate(at_rest) if rest)
@@ -80,7 +80,7 @@ def compile_single(system: System, observables: Sequence[sympy.Basic], *, span: 
     )
 
 
-def _read(system: System, graph: Graph) -> tuple[Formulas, Reader]:
+def read_start(system: System, graph: Graph) -> tuple[Formulas, Reader]:
     """The formulas of the start, and a reader for which parameters, start time and derived constants are given."""
     parameters, constants, states = system.parameter_ids, system.constant_ids, system.state_ids
     names: dict[sympy.Basic, int] = {
@@ -103,19 +103,28 @@ def _read(system: System, graph: Graph) -> tuple[Formulas, Reader]:
     return formulas(graph, [values[name] for name in (*states, *constants)]), Reader(graph, names, rules)
 
 
-def _compile_moving(system: System, rests: tuple[int, ...], span: float) -> CompiledSystem:
-    """Kernels for the states with a rate; they stop where a trigger turns."""
+def watched_conditions(system: System, span: float) -> tuple[sympy.Basic, ...]:
+    """The triggers of the events, and what helps not to miss a turn of one."""
     triggers = tuple(event.trigger for event in system.events)
-    watched = (*triggers, *turning_conditions(system, triggers, span))
+    return (*triggers, *turning_conditions(system, triggers, span))
+
+
+def moving_part(system: System, rests: Collection[int]) -> System:
+    """The states with a rate; those that rest and the derived constants are parameters, and nothing happens at the start."""
     given = [*system.constant_ids, *(system.state_ids[i] for i in rests)]
-    states = tuple(state for i, state in enumerate(system.states) if i not in set(rests))
-    moved = dataclasses.replace(
+    states = tuple(state for i, state in enumerate(system.states) if i not in rests)
+    return dataclasses.replace(
         system,
         parameters=(*system.parameters, *(Parameter(id=name, value=math.nan) for name in given)),
         states=states,
         start=tuple(Assignment(id=state.id, expression=sympy.S.Zero) for state in states),
         events=(),
     )
+
+
+def _compile_moving(system: System, rests: tuple[int, ...], span: float) -> CompiledSystem:
+    """Kernels for the states with a rate; they stop where a trigger turns."""
+    moved, watched = moving_part(system, rests), watched_conditions(system, span)
     program = build_program(moved, (), (), watched, ())
     layout = plan(program, 1)
     loaded = load_object(compile_object(write_module(program, layout), optimize=False), KERNELS)

@@ -59,3 +59,8 @@ class Failure:
     status: Status
     reason: str
     advice: str
+
+
+def in_words(failure: Failure) -> str:
+    """When, in which state and why a patient failed, and what may help."""
+    return f"at time {failure.time:g}, state '{failure.state_id}': {failure.reason}; {failure.advice}"

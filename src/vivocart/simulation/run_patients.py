@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
+import sympy
 
-from vivocart.engine.doses import no_doses, part_of
-from vivocart.engine.single_patient import SinglePatient, compile_single, run_single
-from vivocart.engine.solve import Failure, Precision, compile_system, solve
-from vivocart.equations.system import symbol
+from vivocart.engine.doses import Doses, no_doses, part_of
+from vivocart.engine.event_batch import compile_events, run_events
+from vivocart.engine.solve import Precision, compile_system, solve
+from vivocart.engine.status import in_words
+from vivocart.equations.system import System, symbol
 from vivocart.formats.sbml import SbmlModel
-from vivocart.ground.errors import InputError, SimulationError, UnknownNameError
+from vivocart.ground.errors import InputError, UnknownNameError
 from vivocart.simulation.device import DeviceName, find_device
 from vivocart.simulation.patient_table import (
     PATIENT,
@@ -24,7 +26,7 @@ from vivocart.simulation.patient_table import (
     with_columns,
 )
 
-_PATIENTS_A_PART = 256  # of a model with events
+_PATIENTS_WITH_EVENTS = 512  # at once: what happens at events is settled for each before all go on
 _NUMBERS_AT_ONCE = 2**24  # outputs of a part: 128 MB
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 
@@ -85,14 +87,14 @@ def run_patients(  # noqa: PLR0913 - what is given and what is asked, all but tw
     relative_tolerance, absolute_tolerance
         As for :func:`vivocart.engine.solve.solve`.
     precision, threads, device
-        As for :func:`vivocart.simulation.run.simulate`. A model with events goes patient by patient on one processor.
+        As for :func:`vivocart.simulation.run.simulate`. A model with events runs in double on processors.
     on_progress, on_message
         Called with (patients done, patients) and with a sentence before a compilation that takes seconds.
 
     Raises
     ------
     InputError
-        A wrong table, and where; doses into a model with events.
+        A wrong table, and where; single precision or a card for a model with events.
     UnknownNameError
         A column, observable, species or patient that does not exist; the nearest three are named.
     """
@@ -108,68 +110,111 @@ def run_patients(  # noqa: PLR0913 - what is given and what is asked, all but tw
         if name not in {*model.ids, *system.state_ids}:
             raise UnknownNameError("observable", name, model.ids, where="observables")
     matrix = patient_matrix(system, given, len(names))
-    tolerances = (relative_tolerance, absolute_tolerance)
-    if system.events:
-        if doses is not None:
-            raise InputError("the model has events", where="doses", mend="write the doses as events too")
-        single = compile_single(system, list(wanted.values()), span=float(times[-1]) or 1.0)
-        yield from _one_by_one(single, names, matrix, times, tolerances, on_progress)
-        return
     given_doses = no_doses(len(names)) if doses is None else doses_of(model, system, doses, names, matrix)
-    compiled = compile_system(
-        system,
+    asked = _Asked(
+        system=system,
         observables=wanted,
         dosed=[system.state_ids[place] for place in np.unique(given_doses.state)],
+        times=np.asarray(times, dtype=np.float64),
+        relative=relative_tolerance,
+        absolute=absolute_tolerance,
         precision=precision,
-        on_compile=on_message,
+        threads=threads,
+        device=device,
+        on_message=on_message,
     )
-    card = find_device(device)
-    width = max(1, _NUMBERS_AT_ONCE // max(1, len(times) * len(wanted)))
+    run = _with_events(asked) if system.events else _without_events(asked)
+    most = _PATIENTS_WITH_EVENTS if system.events else len(names)
+    width = max(1, min(most, _NUMBERS_AT_ONCE // max(1, len(times) * len(wanted))))
     for first in range(0, len(names), width):
-        part = slice(first, min(len(names), first + width))
+        last = min(len(names), first + width)
+        told = _moved(on_progress, first, len(names))
+        values, failed = run(matrix[first:last], part_of(given_doses, first, last), told)
+        if system.events and on_progress is not None:
+            on_progress(last, len(names))
+        failures = tuple(
+            PatientFailure(patient=names[first + place], reason=why) for place, why in failed.items()
+        )
+        yield PatientPart(patients=names[first:last], values=values, failures=failures)
+
+
+class _Asked(NamedTuple):
+    """What is run, whoever the patients are."""
+
+    system: System
+    observables: Mapping[str, sympy.Expr]
+    dosed: Sequence[str]
+    times: np.ndarray
+    relative: float
+    absolute: float
+    precision: Precision
+    threads: int | None
+    device: DeviceName
+    on_message: Callable[[str], None] | None
+
+
+_Progress = Callable[[int, int], None] | None
+_Part = Callable[[np.ndarray, Doses, _Progress], tuple[np.ndarray, Mapping[int, str]]]
+
+
+def _without_events(asked: _Asked) -> _Part:
+    """Runs some patients: their values, and why one failed by its place."""
+    compiled = compile_system(
+        asked.system,
+        observables=asked.observables,
+        dosed=asked.dosed,
+        precision=asked.precision,
+        on_compile=asked.on_message,
+    )
+    card = find_device(asked.device)
+
+    def run(matrix: np.ndarray, doses: Doses, on_progress: _Progress) -> tuple[np.ndarray, Mapping[int, str]]:
         found = solve(
             compiled,
-            matrix[part],
-            times,
-            doses=part_of(given_doses, part.start, part.stop),
-            rtol=relative_tolerance,
-            atol=absolute_tolerance,
-            threads=threads,
+            matrix,
+            asked.times,
+            doses=doses,
+            rtol=asked.relative,
+            atol=asked.absolute,
+            threads=asked.threads,
             device=card,
-            on_progress=_moved(on_progress, first, len(names)),
+            on_progress=on_progress,
         )
-        failures = tuple(_failure(names[first + one.patient], one) for one in found.failures)
-        yield PatientPart(patients=names[part], values=found.values, failures=failures)
+        return found.values, {one.patient: in_words(one) for one in found.failures}
+
+    return run
 
 
-def _failure(name: str, found: Failure) -> PatientFailure:
-    reason = f"at time {found.time:g}, state '{found.state_id}': {found.reason}; {found.advice}"
-    return PatientFailure(patient=name, reason=reason)
+def _with_events(asked: _Asked) -> _Part:
+    """The same for a system with events."""
+    if asked.precision == "single" or asked.device != "cpu":
+        raise InputError(
+            "a model with events runs in double precision on the processor",
+            where="precision" if asked.precision == "single" else "device",
+            mend="leave it out",
+        )
+    span = float(asked.times[-1]) if len(asked.times) else 0.0
+    compiled = compile_events(
+        asked.system,
+        asked.observables,
+        span=span or 1.0,
+        dosed=asked.dosed,
+        on_compile=asked.on_message,
+    )
 
+    def run(matrix: np.ndarray, doses: Doses, _: _Progress) -> tuple[np.ndarray, Mapping[int, str]]:
+        found = run_events(
+            compiled,
+            matrix,
+            asked.times,
+            doses=doses,
+            relative=asked.relative,
+            absolute=asked.absolute,
+            threads=asked.threads,
+        )
+        return found.values, found.failures
 
-def _one_by_one(
-    single: SinglePatient,
-    names: tuple[str, ...],
-    matrix: np.ndarray,
-    times: Sequence[float],
-    tolerances: tuple[float, float],
-    on_progress: Callable[[int, int], None] | None,
-) -> Generator[PatientPart]:
-    """Patients of a model with events, each by itself, some of them a part."""
-    relative, absolute = tolerances
-    for first in range(0, len(names), _PATIENTS_A_PART):
-        part = names[first : first + _PATIENTS_A_PART]
-        values = np.full((len(part), len(times), len(single.observables.roots)), np.nan)
-        failures: list[PatientFailure] = []
-        for place, name in enumerate(part):
-            row = matrix[first + place].tolist()
-            try:
-                values[place] = run_single(single, row, times, relative=relative, absolute=absolute)
-            except SimulationError as error:
-                failures.append(PatientFailure(patient=name, reason=str(error)))
-            if on_progress is not None:
-                on_progress(first + place + 1, len(names))
-        yield PatientPart(patients=part, values=values, failures=tuple(failures))
+    return run
 
 
 def _moved(
