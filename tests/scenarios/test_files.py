@@ -177,3 +177,14 @@ def test_a_folder_that_cannot_be_written(call):
 def test_a_folder_that_can_be_written_is_not_touched(tmp_path: Path):
     require_writable(tmp_path / "a" / "b")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="no devices as files here")
+def test_a_device_is_written_to_and_never_replaced():
+    with replace_file(Path("/dev/null")) as partial:
+        partial.write_text("gone")
+    assert Path("/dev/null").is_char_device()
+    if Path("/dev/full").is_char_device():
+        with pytest.raises(OutputError, match="/dev/full"), replace_file(Path("/dev/full")) as partial:
+            partial.write_text("no room")
+        assert Path("/dev/full").is_char_device()

@@ -30,7 +30,7 @@ from vivocart.ground.errors import SimulationError
 
 Numbers = NDArray[np.float64]
 _PIECES = 200  # longest steps in a run, so that a condition that holds for a moment is seen
-_STEP_LIMIT, _TURN_LIMIT = 2_000_000, 100_000
+_STEP_LIMIT, _TURN_LIMIT = 500_000, 20_000
 
 
 @final

@@ -32,7 +32,7 @@ from vivocart.equations.system import Assignment, Parameter, System, symbol
 from vivocart.ground.errors import InputError, SimulationError
 
 Numbers = NDArray[np.float64]
-_STEP_LIMIT, _TURN_LIMIT = 2_000_000, 100_000
+_STEP_LIMIT, _TURN_LIMIT = 500_000, 20_000
 _PIECES = 200
 
 
@@ -221,7 +221,8 @@ def _move(
         reason, advice = REASONS[status]
         ids = compiled.moving.system.state_ids
         state = ids[int(batch.worst[0])] if ids else ""
-        raise SimulationError(f"at time {batch.time[0]:g}, state '{state}': {reason}; {advice}")
+        where = f", state '{state}'" if state else ""
+        raise SimulationError(f"at time {batch.time[0]:g}{where}: {reason}; {advice}")
     return batch.truth[0].tolist() if status == Status.STOPPED else None
 
 

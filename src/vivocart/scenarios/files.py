@@ -73,12 +73,18 @@ def replace_file(path: Path) -> Generator[Path]:
             raise OutputError(
                 f"{path}: this is a folder; name a file in it, such as {path / 'result.parquet'}"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=path.parent))
+        stream = path.exists() and not path.is_file()  # a device or a pipe: it is written to, never replaced
+        if not stream:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=None if stream else path.parent))
     try:
         with _output_errors(path):
             partial = staging / path.name
             yield partial
+            if stream:
+                with partial.open("rb") as source, path.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+                return
             _flush(staging)
             partial.replace(path)
     finally:
