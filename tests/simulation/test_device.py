@@ -47,8 +47,9 @@ def test_where_there_is_no_card_it_says_so_and_how_to_go_on(monkeypatch):
 
     monkeypatch.setattr(device, "find_gpu", none)
     assert device.graphics_card() == "none (this machine has no card)"
-    found = CliRunner().invoke(cli, ["simulate", "--product", "HN2301", "--dose-mg", "4", "--device", "gpu"])
-    assert isinstance(found.exception, InputError)
-    assert "this machine has no card" in str(found.exception)
+    for command in (["simulate", "--product", "HN2301", "--dose-mg", "4"], ["trial", "hn2301"]):
+        found = CliRunner().invoke(cli, [*command, "--device", "gpu"])
+        assert isinstance(found.exception, InputError)
+        assert "this machine has no card" in str(found.exception)
     with pytest.raises(UnknownNameError, match="tpu"):
         device.find_device("tpu")  # type: ignore[arg-type]

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from vivocart.cli.options import (
+    device_option,
     examples,
     json_option,
     patients_option,
     quiet_option,
     seed_option,
+    strict_option,
     threads_option,
 )
 from vivocart.cli.printing import RESEARCH_ONLY, print_json, print_table
@@ -23,6 +25,7 @@ from vivocart.cli.progress import progress
 
 if TYPE_CHECKING:
     from vivocart.scenarios.result import TrialResult
+    from vivocart.simulation.device import DeviceName
     from vivocart.trials.protocol import Study
 
 _OBJECTS_MADE = 50_000  # between two looks for garbage
@@ -46,6 +49,8 @@ _OBJECTS_MADE = 50_000  # between two looks for garbage
     help="Days from one infusion to the next. The study's default scenario unless given; it was not published for HN2301.",
 )
 @threads_option
+@device_option
+@strict_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -62,6 +67,8 @@ def trial(
     seed: int,
     interval_days: float | None,
     threads: int | None,
+    device: DeviceName,
+    strict: bool,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -79,6 +86,8 @@ def trial(
         seed=seed,
         interval_days=interval_days,
         threads=threads,
+        device=device,
+        strict=strict,
         as_json=as_json,
         quiet=quiet,
     )
@@ -94,6 +103,8 @@ def deliver_trial(
     threads: int | None,
     as_json: bool,
     quiet: bool,
+    device: DeviceName = "cpu",
+    strict: bool = False,
 ) -> None:
     """Run the main job with progress, write its files into ``folder``, print what was asked for."""
     with _rarely_collected():
@@ -104,6 +115,8 @@ def deliver_trial(
             seed=seed,
             interval_days=interval_days,
             threads=threads,
+            device=device,
+            strict=strict,
             is_quiet=quiet or as_json,
         )
     if as_json:
@@ -133,6 +146,8 @@ def _delivered(
     seed: int,
     interval_days: float | None,
     threads: int | None,
+    device: DeviceName,
+    strict: bool,
     is_quiet: bool,
 ) -> TrialResult:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -157,6 +172,8 @@ def _delivered(
                 seed=seed,
                 interval_days=interval_days,
                 threads=threads,
+                device=device,
+                strict=strict,
                 folder=staging,
                 on_progress=count,
                 on_message=on_message,

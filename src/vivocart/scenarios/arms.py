@@ -34,6 +34,7 @@ from vivocart.scenarios.endpoint_table import ArmEndpoints, EndpointTable, endpo
 from vivocart.scenarios.in_order import in_order
 from vivocart.scenarios.result import ArmResult
 from vivocart.simulation.bands import BIN, BandCounts, add_bins, empty_bands, place_values, quantile_bands
+from vivocart.simulation.device import DeviceName
 from vivocart.simulation.grid import output_times, trial_output_times
 from vivocart.simulation.layout import Room
 from vivocart.simulation.machine import thread_count
@@ -87,6 +88,8 @@ class Setting:
     threads: int | None
     on_message: Callable[[str], None] | None
     taper: Taper | None = None
+    device: DeviceName = "cpu"  # of :meth:`Setting.course`
+    strict: bool = False  # whether a patient who fails there is an error
     center: PopulationDraws | None = (
         None  # one population, whose values the patients have; the model's if none
     )
@@ -140,6 +143,8 @@ class Setting:
             absolute_tolerance=ABSOLUTE_TOLERANCE,
             precision="single",
             threads=self.threads if threads is None else threads,
+            device=self.device,
+            strict=self.strict,
             room=room,
             on_message=self.on_message,
         )

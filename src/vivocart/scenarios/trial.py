@@ -31,6 +31,7 @@ from vivocart.scenarios.endpoint_table import ENDPOINTS_FILE
 from vivocart.scenarios.fitted import HAND_SET, FittedPopulation, fitted_population, with_fitted
 from vivocart.scenarios.readings import with_visits
 from vivocart.scenarios.result import ArmResult, ExamplePatient, Reference, TrialResult
+from vivocart.simulation.device import DeviceName, find_device
 from vivocart.simulation.layout import Room
 from vivocart.therapies.regimen import Regimen
 from vivocart.trials.protocol import Study, load_study, study_ids
@@ -71,6 +72,8 @@ def run_trial(
     interval_days: float | None = None,
     posterior: Posterior | None = None,
     threads: int | None = None,
+    device: DeviceName = "cpu",
+    strict: bool = False,
     folder: Path | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     on_message: Callable[[str], None] | None = None,
@@ -89,6 +92,10 @@ def run_trial(
     posterior
         A fitted population of your own; the shipped one of the study if left out, and the values of the model where there
         is none.
+    device
+        ``"gpu"`` integrates the patients of the arms and cohorts on the graphics card of this machine.
+    strict
+        Raise if one of them fails, instead of listing it.
     folder
         Where the endpoints of the patients are written as they come; a temporary folder, which goes with the result, if
         left out.
@@ -98,14 +105,17 @@ def run_trial(
     Raises
     ------
     InputError
-        If a number is out of range, or the study's file is malformed.
+        If a number is out of range, the study's file is malformed, or there is no graphics card that was asked for.
     UnknownNameError
         If there is no such study; with the nearest three.
+    SimulationError
+        If ``strict`` and a patient failed.
     """
     known = study if isinstance(study, Study) else load_study(study)
     count = DEFAULT_PATIENTS if n_patients is None else n_patients
     if count < 1:
         raise InputError(f"{count}", where="n_patients", mend="give a whole number, 1 or more")
+    find_device(device)
     model = load_model()
     interval = known.default_interval_days if interval_days is None else interval_days
     setting, fitted, reason = trial_setting(
@@ -115,6 +125,8 @@ def run_trial(
         interval_days=interval,
         posterior=posterior,
         threads=threads,
+        device=device,
+        strict=strict,
         on_message=on_message,
     )
     progress = _Progress(total=_work(model, known, count), report=on_progress)
@@ -152,6 +164,8 @@ def trial_setting(
     interval_days: float | None,
     posterior: Posterior | None = None,
     threads: int | None = None,
+    device: DeviceName = "cpu",
+    strict: bool = False,
     on_message: Callable[[str], None] | None = None,
 ) -> tuple[Setting, FittedPopulation | None, str]:
     """What all arms of a study share, the fit that its patients are of, and why there is none; as for :func:`run_trial`."""
@@ -166,6 +180,8 @@ def trial_setting(
         taper=study.taper.as_taper() if study.taper else None,
         observations=tuple(_published(study)),
         threads=threads,
+        device=device,
+        strict=strict,
         on_message=on_message,
         center=fitted.center if fitted else None,
         drawn=fitted.cohorts(_UNCERTAIN_COHORTS) if fitted else None,
