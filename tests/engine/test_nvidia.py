@@ -101,6 +101,6 @@ def test_code_that_the_driver_does_not_take_ends_in_words(driver):
 
 
 def test_without_the_bindings_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cuda.bindings", None)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", None)
     with pytest.raises(InputError, match=r"vivocart\[gpu\]"):
         nvidia.find_gpu.__wrapped__()
