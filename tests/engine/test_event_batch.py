@@ -7,7 +7,6 @@ import pytest
 
 from vivocart.engine.doses import no_doses
 from vivocart.engine.event_batch import compile_events, run_events
-from vivocart.engine.single_patient import compile_single, run_single
 from vivocart.equations.system import symbol
 from vivocart.formats.antimony import to_sbml
 from vivocart.formats.sbml import read_sbml
@@ -44,12 +43,14 @@ def test_each_patient_is_as_alone(name):
     several = compile_events(system, observed, span=100.0)
     found = run_events(several, patients, times, doses=no_doses(20), relative=1e-9, absolute=1e-12, threads=2)
     assert not found.failures
-    alone = compile_single(system, list(observed.values()), span=100.0)
+    alone = compile_events(system, observed, span=100.0, quick=True)
     for i in range(0, 20, 3):
-        expected = run_single(alone, patients[i].tolist(), times.tolist(), relative=1e-9, absolute=1e-12)
-        np.testing.assert_allclose(found.values[i], expected, rtol=1e-6, atol=1e-7)
+        expected = run_events(
+            alone, patients[i : i + 1], times, doses=no_doses(1), relative=1e-9, absolute=1e-12
+        )
+        np.testing.assert_allclose(found.values[i], expected.values[0], rtol=1e-6, atol=1e-7)
     one = run_events(several, patients[7:8], times, doses=no_doses(1), relative=1e-9, absolute=1e-12)
-    np.testing.assert_allclose(one.values[0], found.values[7], rtol=1e-7, atol=1e-9)
+    np.testing.assert_array_equal(one.values[0], found.values[7])
 
 
 def test_who_fails_is_named_and_the_others_go_on():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import sympy
 
-from vivocart.engine.single_patient import compile_single, run_single
+from vivocart.engine.doses import no_doses
+from vivocart.engine.event_batch import compile_events, run_events
 from vivocart.equations.system import TIME, Assignment, Event, Parameter, State, System, symbol
 from vivocart.formats.sbml import read_sbml_model
 from vivocart.formats.sbml_suite import read_settings, reported
@@ -38,9 +39,33 @@ def event(trigger: sympy.Basic, *, name: str = "e", **options: object) -> Event:
     return Event(id=name, trigger=trigger, assignments=assignments, **options)  # type: ignore[arg-type]
 
 
-def run(made: System, times: list[float], *, seed: int = 0, **tolerances: float) -> dict[str, np.ndarray]:
-    compiled = compile_single(made, [symbol(name) for name in made.state_ids])
-    values = run_single(compiled, [2.0], times, seed=seed, **tolerances)
+def alone(
+    made: System,
+    observables: dict[str, sympy.Expr],
+    parameters: list[float],
+    times: list[float],
+    *,
+    relative: float = 1e-8,
+    absolute: float = 1e-12,
+    seed: int = 0,
+) -> np.ndarray:
+    """(n_times, n_observables) of one patient."""
+    found = run_events(
+        compile_events(made, observables, span=1.0, quick=True),
+        np.array([parameters]),
+        np.array(times),
+        doses=no_doses(1),
+        relative=relative,
+        absolute=absolute,
+        seed=seed,
+    )
+    if found.failures:
+        raise SimulationError(found.failures[0])
+    return found.values[0]
+
+
+def run(made: System, times: list[float], **asked: float) -> dict[str, np.ndarray]:
+    values = alone(made, {name: symbol(name) for name in made.state_ids}, [2.0], times, **asked)  # type: ignore[arg-type]
     return dict(zip(made.state_ids, values.T, strict=True))
 
 
@@ -254,8 +279,8 @@ def test_cases_with_events_agree_with_an_independent_solver(suites: Path, case: 
     folder = suites / "sbml-odd" / case
     model = read_sbml_model((folder / "model.xml").read_text())
     settings = read_settings((folder / "settings.txt").read_text())
-    observables = list(reported(model, settings).values())
+    observables = reported(model, settings)
     parameters = [p.value for p in model.system.parameters]
-    found = run_single(compile_single(model.system, observables), parameters, settings.times, absolute=1e-13)
-    expected = solve_with_events(model.system, observables, settings.times)
+    found = alone(model.system, observables, parameters, settings.times, absolute=1e-13)
+    expected = solve_with_events(model.system, list(observables.values()), settings.times)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())

@@ -434,11 +434,12 @@ def failures_of(compiled: CompiledSystem, batch: Batch) -> tuple[Failure, ...]:
     for patient in np.flatnonzero(np.isin(batch.status, FAILED)).tolist():
         status = Status(int(batch.status[patient]))
         reason, advice = REASONS[status]
+        states = [compiled.system.state_ids[place] for place in compiled.kept]
         found.append(
             Failure(
                 patient=patient,
                 time=float(batch.time[patient]),
-                state_id=compiled.system.state_ids[compiled.kept[int(batch.worst[patient])]],
+                state_id=states[int(batch.worst[patient])] if states else "",
                 status=status,
                 reason=reason,
                 advice=advice,

@@ -63,4 +63,5 @@ class Failure:
 
 def in_words(failure: Failure) -> str:
     """When, in which state and why a patient failed, and what may help."""
-    return f"at time {failure.time:g}, state '{failure.state_id}': {failure.reason}; {failure.advice}"
+    state = f", state '{failure.state_id}'" if failure.state_id else ""
+    return f"at time {failure.time:g}{state}: {failure.reason}; {failure.advice}"

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import sympy
 
-from vivocart.engine.single_patient import compile_single, run_single
+from vivocart.engine.doses import no_doses
+from vivocart.engine.event_batch import compile_events, run_events
 from vivocart.equations.system import System, symbol
 from vivocart.formats.antimony import to_sbml
 from vivocart.formats.sbml import SbmlModel, read_sbml_model
 from vivocart.formats.sbml_suite import read_settings, reported, write_results
-from vivocart.ground.errors import InputError, UnknownNameError
+from vivocart.ground.errors import InputError, SimulationError, UnknownNameError
 from vivocart.ground.tables import read_text
 
 
@@ -64,21 +66,25 @@ def run_model(
         raise InputError("times that do not rise from the start", where="times", mend="sort them")
     span = (times[-1] - start_time if len(times) else 0.0) or 1.0
     try:
-        compiled = compile_single(system, list(wanted.values()), span=span)
+        compiled = compile_events(system, wanted, span=span, quick=True)
     except RecursionError:
         raise InputError(
             "an expression is nested too deeply", where=system.id, mend="split it into rules"
         ) from None
-    values = run_single(
+    found = run_events(
         compiled,
-        list(given.values()),
-        times,
-        start_time=start_time,
+        np.array([list(given.values())], dtype=np.float64).reshape(1, -1),
+        np.asarray(times, dtype=np.float64),
+        doses=no_doses(1),
         relative=rtol,
         absolute=atol,
+        start_time=start_time,
+        threads=1,
         seed=seed,
     )
-    return pd.DataFrame(values, columns=list(wanted), index=pd.Index(list(times), name="time"))
+    if found.failures:
+        raise SimulationError(found.failures[0])
+    return pd.DataFrame(found.values[0], columns=list(wanted), index=pd.Index(list(times), name="time"))
 
 
 def read_model_file(path: Path | str) -> SbmlModel:
