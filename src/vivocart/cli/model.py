@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vivocart.cli.options import (
+    FiniteRange,
     device_option,
     examples,
     json_option,
@@ -142,7 +143,9 @@ def export(*, format_: str, out: Path | None) -> None:
     )
 )
 @click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--until", type=float, default=None, help="Last time, in the model's own unit of time.")
+@click.option(
+    "--until", type=FiniteRange(min=0), default=None, help="Last time, in the model's own unit of time."
+)
 @click.option(
     "--points", type=click.IntRange(min=2), default=101, show_default=True, help="Number of output times."
 )

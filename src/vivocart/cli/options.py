@@ -54,7 +54,7 @@ def patients_option(default: int | None):  # noqa: ANN201  (a decorator of click
     )
 
 
-class _Finite(click.FloatRange):
+class FiniteRange(click.FloatRange):
     """A range that ``nan`` and ``inf`` do not slip through: they are neither above nor below any limit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -68,7 +68,7 @@ def days_option(shown: str):  # noqa: ANN201  (a decorator of click's own type)
     """The ``--days`` option with what it means for one command."""
     return click.option(
         "--days",
-        type=_Finite(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=180.0,
         show_default=True,
         help=shown,
