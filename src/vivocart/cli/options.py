@@ -58,6 +58,7 @@ class FiniteRange(click.FloatRange):
     """A range that ``nan`` and ``inf`` do not slip through: they are neither above nor below any limit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, if it is finite and within the limits."""
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
             self.fail(f"{value} is not a finite number", param, ctx)
