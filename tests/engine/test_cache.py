@@ -92,3 +92,16 @@ def test_a_folder_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     compiled = compile_system(systems.robertson())
     assert not compiled.from_cache
     assert np.isfinite(result(compiled)).all()
+
+
+def test_what_is_worked_out_once_has_other_code_than_what_is_worked_out_always(folder):
+    """``c = 2*S`` at the start and ``c := 2*S`` at all times are the same expression under the same name."""
+    s, c = symbol("S"), symbol("c")
+    states = (State(id="S", rate=-s), State(id="X", rate=c))
+    start = (Assignment(id="S", expression=sympy.Integer(1)), Assignment(id="X", expression=sympy.Integer(0)))
+    twice = Assignment(id="c", expression=2 * s)
+    once = compile_system(System(id="m", parameters=(), states=states, start=(*start, twice)))
+    always = compile_system(System(id="m", parameters=(), states=states, start=start, rules=(twice,)))
+    assert once.key != always.key
+    found = [solve(made, np.zeros((1, 0)), [1.0]).values[0, 0, 1] for made in (once, always)]
+    np.testing.assert_allclose(found, [2.0, 2 - 2 * np.exp(-1.0)], rtol=1e-5)

@@ -232,14 +232,19 @@ def _key(
 ) -> str:
     """A name for what object code depends on."""
     known: dict[sympy.Basic, Plain] = {}
-    expressions = [
-        *((state.id, state.rate) for state in system.states),
-        *((entry.id, entry.expression) for entry in (*system.start, *system.rules)),
-        *observables.items(),
-        *(("", entry) for entry in watched),
-    ]
+    expressions = {
+        "states": [(state.id, state.rate) for state in system.states],
+        "start": [(entry.id, entry.expression) for entry in system.start],
+        "rules": [(entry.id, entry.expression) for entry in system.rules],
+        "observables": observables.items(),
+        "watched": [("", entry) for entry in watched],
+    }
     parts: list[object] = [_own_source(), describe_machine(), *kind, system.parameter_ids, tuple(dosed)]
-    parts += [(name, plain(expression, known)) for name, expression in expressions]
+    parts += [
+        (role, name, plain(expression, known))
+        for role, entries in expressions.items()
+        for name, expression in entries
+    ]
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part).encode())
