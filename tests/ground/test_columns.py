@@ -68,3 +68,17 @@ def test_any_text_is_read_or_refused(tmp_path_factory, text):
         return
     assert found
     assert all(np.isfinite(column).all() for column in found.values())
+
+
+def test_a_cell_may_hold_the_sign_of_a_comment_and_rows_are_counted_as_in_the_file(tmp_path):
+    (tmp_path / "p.csv").write_text("# a note\nk,patient\n\n1,a#1\n# another\n2,a#2\n")
+    assert read_columns(tmp_path / "p.csv", words=("patient",))["patient"].tolist() == ["a#1", "a#2"]
+    (tmp_path / "q.csv").write_text("# a note\nk,patient\n\n1,a\n# another\nx,b\n")
+    with pytest.raises(InputError, match="row 6, column k"):
+        read_columns(tmp_path / "q.csv", words=("patient",))
+
+
+def test_whole_numbers_of_parquet_are_the_same_words_in_either_type(tmp_path):
+    for kind in (np.int64, np.float64):
+        pd.DataFrame({"patient": np.array([1, 20], kind), "k": 0.5}).to_parquet(tmp_path / "p.parquet")
+        assert read_columns(tmp_path / "p.parquet", words=("patient",))["patient"].tolist() == ["1", "20"]

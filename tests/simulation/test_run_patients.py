@@ -17,6 +17,7 @@ from stand_in import StandIn
 
 from vivocart.cli.main import cli
 from vivocart.ground.errors import InputError, SimulationError, UnknownNameError, VivocartError
+from vivocart.scenarios.patient_results import write_patients
 from vivocart.simulation import device, run_patients
 from vivocart.simulation.run_model import read_model_file, run_model
 
@@ -210,3 +211,27 @@ def test_the_command_writes_what_it_was_asked(tmp_path, monkeypatch):
         ended = run(cli, [*ask, *wrong])
         assert ended.exit_code == 2 or isinstance(ended.exception, VivocartError)
     assert "goes with --patients" in run(cli, ["model", "run", "m.ant", "--until", "3", "--strict"]).output
+
+
+def test_doses_at_the_last_time_are_given_with_events_too(model):
+    made = model("model m; S = 1; n = 0; S' = -0.5*S; at (time >= 2): n = n + 1, S = 0; end")
+    for last in (0.0, 2.0):  # the start, and the moment of the event
+        doses = {"time": [last], "amount": [5.0], "into": ["S"]}
+        longer, ended = (
+            all_of(made, {"patient": ["a"]}, times=times, doses=doses)[0][0]
+            for times in ([last, 3.0], [last])
+        )
+        np.testing.assert_array_equal(ended[-1], longer[0])
+
+
+def test_what_would_end_in_a_fault_of_ours_is_refused(model):
+    pk = model(PK)
+    with pytest.raises(InputError, match="twice"):
+        all_of(pk, {"patient": ["a"]}, times=[0.0], observables=["C", "C"])
+    with pytest.raises(InputError, match="has 2 rows"):
+        all_of(pk, {"patient": ["a"], "k": [1.0, 2.0]}, times=[0.0])
+
+
+def test_a_result_has_no_two_columns_of_one_name(tmp_path):
+    with pytest.raises(InputError, match="'patient' is a column of every result"):
+        write_patients([], tmp_path / "r.parquet", times=[0.0], observables=["patient"], provenance={})

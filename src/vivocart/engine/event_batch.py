@@ -162,8 +162,12 @@ def run_events(
         "max_step": longest or None,
     }
     status = run.batch.status
+    status[status <= Status.STOPPED] = Status.STOPPED  # doses due at the start are still to be given
     while True:
-        going = np.flatnonzero((status <= Status.STOPPED) & (run.batch.time < end)).tolist()
+        # who stopped at the very end is resumed there: doses due at it are given then
+        going = np.flatnonzero(
+            (status == Status.STOPPED) | ((status == Status.REACHED_END) & (run.batch.time < end))
+        ).tolist()
         if not going:
             break
         # who has an event waiting goes alone to its time, so that no other patient's steps end there

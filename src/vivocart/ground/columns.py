@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from vivocart.ground.errors import InputError
 _PARQUET = frozenset({".parquet", ".pq"})
 
 
-def read_columns(path: Path | str, *, words: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+def read_columns(
+    path: Path | str, *, words: tuple[str, ...] = (), blank_as_zero: tuple[str, ...] = ()
+) -> dict[str, NDArray[Any]]:
     """Columns of a table whose cells are finite numbers, in the file's order.
 
     Parameters
@@ -26,6 +29,8 @@ def read_columns(path: Path | str, *, words: tuple[str, ...] = ()) -> dict[str, 
         CSV with a header line (lines that start with ``#`` are comments), or Parquet.
     words
         Columns, where the file has them, that hold text; a cell of them may not be empty either.
+    blank_as_zero
+        Columns in which an empty cell is 0.
 
     Raises
     ------
@@ -34,7 +39,11 @@ def read_columns(path: Path | str, *, words: tuple[str, ...] = ()) -> dict[str, 
     """
     file = Path(path)
     try:
-        table = pd.read_parquet(file) if file.suffix.lower() in _PARQUET else _read_csv(file, words)
+        if file.suffix.lower() in _PARQUET:
+            table = pd.read_parquet(file)
+            rows: Sequence[int] = range(2, len(table) + 2)
+        else:
+            table, rows = _read_csv(file, words)
     except FileNotFoundError:
         raise InputError("no such file", where=str(file), mend="check the path") from None
     except pd.errors.ParserWarning:
@@ -49,23 +58,35 @@ def read_columns(path: Path | str, *, words: tuple[str, ...] = ()) -> dict[str, 
     found: dict[str, NDArray[Any]] = {}
     for name in map(str, table.columns):
         cells = np.asarray(table[name])
-        found[name] = _words(cells, name, file.name) if name in words else _numbers(cells, name, file.name)
+        wrong = pd.isna(cells)
+        if name in words:
+            found[name] = np.array([_word(cell) for cell in cells], dtype=object)
+        else:
+            found[name] = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
+            if name in blank_as_zero:
+                found[name][wrong] = 0.0
+            wrong = ~np.isfinite(found[name])
+        if wrong.any():
+            place = int(np.argmax(wrong))
+            where = f"{file.name}, row {rows[place]}, column {name}"
+            raise _refusal(cells[place], where, "name" if name in words else "number")
     return found
 
 
-def _read_csv(file: Path, words: tuple[str, ...]) -> pd.DataFrame:
-    text = file.read_bytes().decode("utf-8-sig")
-    lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    header = [cell.strip() for cell in next(csv.reader([next(lines, "")]), [])]
+def _read_csv(file: Path, words: tuple[str, ...]) -> tuple[pd.DataFrame, Sequence[int]]:
+    """The table, and the line of the file at which each row stands."""
+    lines = io.StringIO(file.read_bytes().decode("utf-8-sig"), newline=None).readlines()
+    # not left to pandas, for which a cell ends at any "#"
+    kept = [n for n, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
+    header = [cell.strip() for cell in next(csv.reader(lines[n - 1] for n in kept), [])]
     for place, name in enumerate(header):
         if not name or name in header[:place]:
             problem = f"column '{name}' is there twice" if name else f"column {place + 1} has no name"
             raise InputError(problem, where=f"{file.name}, row 1", mend="name every column once")
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header would be dropped
-        return pd.read_csv(
-            io.StringIO(text),
-            comment="#",
+        table = pd.read_csv(
+            io.StringIO("".join(lines[n - 1] for n in kept)),
             skipinitialspace=True,
             names=header,
             header=0,
@@ -74,24 +95,16 @@ def _read_csv(file: Path, words: tuple[str, ...]) -> pd.DataFrame:
             na_values=[""],
             keep_default_na=False,
         )
+    is_a_line_a_row = len(table) == len(kept) - 1  # else a cell goes over several lines
+    return table, kept[1:] if is_a_line_a_row else range(2, len(table) + 2)
 
 
-def _numbers(cells: NDArray[Any], column: str, file: str) -> NDArray[np.float64]:
-    values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
-    wrong = np.flatnonzero(~np.isfinite(values))
-    if wrong.size:
-        raise _refusal(cells, int(wrong[0]), column, file)
-    return values
+def _word(cell: Any) -> str:
+    """A cell as text; Parquet may hold whole numbers, such as those of patients, as floating-point numbers."""
+    is_whole = isinstance(cell, float) and cell.is_integer()
+    return str(int(cell)) if is_whole else str(cell).strip()
 
 
-def _words(cells: NDArray[Any], column: str, file: str) -> NDArray[Any]:
-    empty = np.flatnonzero(pd.isna(cells))
-    if empty.size:
-        raise _refusal(cells, int(empty[0]), column, file)
-    return np.array([str(cell).strip() for cell in cells], dtype=object)
-
-
-def _refusal(cells: NDArray[Any], row: int, column: str, file: str) -> InputError:
-    cell = cells[row]
+def _refusal(cell: Any, where: str, wanted: str) -> InputError:
     problem = "the cell is empty" if pd.isna(cell) else f"'{cell}' is not a finite number"
-    return InputError(problem, where=f"{file}, row {row + 2}, column {column}", mend="write a number")
+    return InputError(problem, where=where, mend=f"write a {wanted}")

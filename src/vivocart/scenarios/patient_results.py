@@ -21,6 +21,7 @@ from vivocart.simulation.run_patients import PatientFailure, PatientPart
 
 _BODY = pc.WriteOptions(include_header=False, quoting_style="needed")
 _CSV, _PARQUET = ".csv", ".parquet"
+_OWN = ("patient", "time")  # columns of every result
 
 
 def check_format(path: Path) -> None:
@@ -64,7 +65,17 @@ def write_patients(
         File to write, CSV or Parquet by its ending.
     provenance
         Plain data; a Parquet file carries it as JSON under ``vivocart``.
+
+    Raises
+    ------
+    InputError
+        An observable has the name of one of the other columns.
     """
+    for name in observables:
+        if name in _OWN:
+            raise InputError(
+                f"'{name}' is a column of every result", where="observables", mend="name others to write"
+            )
     schema = pa.schema(
         [("patient", pa.string()), ("time", pa.float64()), *((name, pa.float64()) for name in observables)],
         metadata={"vivocart": json.dumps(provenance, sort_keys=True)},

@@ -79,10 +79,22 @@ def with_columns(model: SbmlModel, given: Columns) -> System:
 
 
 def patient_matrix(system: System, given: Columns, n_patients: int) -> np.ndarray:
-    """Parameters of all patients, (n_patients, n_parameters)."""
+    """Parameters of all patients, (n_patients, n_parameters).
+
+    Raises
+    ------
+    InputError
+        A column that is shorter or longer than the table.
+    """
     matrix = np.tile([parameter.value for parameter in system.parameters], (n_patients, 1))
     places = {name: place for place, name in enumerate(system.parameter_ids)}
     for name, values in given.items():
+        if len(values) != n_patients:
+            raise InputError(
+                f"column '{name}' has {len(values)} rows, the table {n_patients}",
+                where="patients",
+                mend="give each patient a value",
+            )
         matrix[:, places.get(name, places.get(_START + name, -1))] = values
     return matrix
 
@@ -114,7 +126,9 @@ def doses_of(
     for column, values in (("time", time), ("duration", duration)):
         if (values < 0).any():
             raise InputError(
-                f"{values.min():g} is below zero", where=f"doses, column {column}", mend="0 is the start"
+                f"{values.min():g} is below zero",
+                where=f"doses, row {int(values.argmin()) + 2}, column {column}",
+                mend="0 is the start" if column == "time" else "0 is a bolus",
             )
     states = {name: _state_of(model, system, name) for name in dict.fromkeys(into)}
     scale = {name: _per_amount(system, factor, matrix) for name, (_, factor) in states.items()}

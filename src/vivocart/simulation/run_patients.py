@@ -106,6 +106,8 @@ def run_patients(  # noqa: PLR0913 - what is given and what is asked, all but tw
         given[name] = np.full(len(names), float(value))
     system = with_columns(model, given)
     wanted = {name: symbol(name) for name in (observables or system.state_ids)}
+    if len(wanted) < len(observables):
+        raise InputError("an observable is there twice", where="observables", mend="name each once")
     for name in wanted:
         if name not in {*model.ids, *system.state_ids}:
             raise UnknownNameError("observable", name, model.ids, where="observables")
