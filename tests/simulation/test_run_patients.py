@@ -17,7 +17,7 @@ from stand_in import StandIn
 
 from vivocart.cli.main import cli
 from vivocart.ground.errors import InputError, SimulationError, UnknownNameError, VivocartError
-from vivocart.scenarios.patient_results import write_patients
+from vivocart.scenarios.patient_results import file_provenance, write_patients
 from vivocart.simulation import device, run_patients
 from vivocart.simulation.run_model import read_model_file, run_model
 
@@ -235,3 +235,11 @@ def test_what_would_end_in_a_fault_of_ours_is_refused(model):
 def test_a_result_has_no_two_columns_of_one_name(tmp_path):
     with pytest.raises(InputError, match="'patient' is a column of every result"):
         write_patients([], tmp_path / "r.parquet", times=[0.0], observables=["patient"], provenance={})
+
+
+def test_files_of_one_name_are_told_apart(tmp_path):
+    files = [tmp_path / "patients" / "t.csv", tmp_path / "doses" / "t.csv", tmp_path / "m.ant"]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(str(file))
+    assert set(file_provenance(files, {})["files"]) == {str(files[0]), str(files[1]), "m.ant"}

@@ -39,11 +39,20 @@ def check_format(path: Path) -> None:
 
 
 def file_provenance(files: Iterable[Path], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data on what results rest on: files by their contents, what was asked, versions."""
+    """Plain data on what results rest on: files by their contents, what was asked, versions.
+
+    Files are called by their names, those of one name in several folders by their paths.
+    """
+    given = list(files)
+    names = [file.name for file in given]
+    told = {
+        str(file) if names.count(file.name) > 1 else file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in given
+    }
     return {
         "software": "vivocart",
         "purpose": "for research, not for treatment decisions",
-        "files": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+        "files": told,
         "asked": dict(asked),
         "versions": current_versions(),
     }
