@@ -148,7 +148,8 @@ def test_an_unwritable_folder_is_refused_before_the_work(capsys: pytest.CaptureF
         (InputError("several\nlines"), 2, "error: several lines"),
         (KeyboardInterrupt(), 130, "stopped: interrupted"),
         (ZeroDivisionError("no"), 1, "error: unexpected ZeroDivisionError: no; run again with VIVOCART_DEBUG=1"),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "error: no space is left on the disk"),
+        (OSError(errno.EIO, "Input/output error"), 1, "error: unexpected OSError"),
     ],
 )  # fmt: skip
 def test_what_a_command_raises(raised: BaseException, code: int, said: str, capsys, monkeypatch):
@@ -195,6 +196,22 @@ def test_a_reader_that_goes_away_is_no_error():
     reader.stderr.close()
     assert reader.wait(60) == 141
     assert said == b""
+
+
+def test_a_full_disk_behind_stdout_is_refused_in_one_line():
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    code = "import sys; sys.argv = ['vivocart', 'completion', 'bash']; from vivocart.cli.main import main; main()"
+    with full.open("w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=False, stdout=stdout, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "error: no space is left on the disk that was written to; make room, or write elsewhere\n"
+    )
 
 
 def test_ctrl_c_ends_a_real_trial_with_130_and_leaves_the_former_result(tmp_path: Path):

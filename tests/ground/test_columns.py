@@ -82,3 +82,15 @@ def test_whole_numbers_of_parquet_are_the_same_words_in_either_type(tmp_path):
     for kind in (np.int64, np.float64):
         pd.DataFrame({"patient": np.array([1, 20], kind), "k": 0.5}).to_parquet(tmp_path / "p.parquet")
         assert read_columns(tmp_path / "p.parquet", words=("patient",))["patient"].tolist() == ["1", "20"]
+
+
+def test_a_blank_may_stand_for_zero_where_that_is_said_and_only_there(tmp_path):
+    (tmp_path / "d.csv").write_text("time,duration,into\n0,,S\n1,2,S\n")
+    found = read_columns(tmp_path / "d.csv", words=("into",), blank_as_zero=("duration",))
+    assert found["duration"].tolist() == [0.0, 2.0]
+    (tmp_path / "e.csv").write_text("time,duration,into\n0,x,S\n")
+    with pytest.raises(InputError, match="column duration: 'x' is not a finite number"):
+        read_columns(tmp_path / "e.csv", words=("into",), blank_as_zero=("duration",))
+    (tmp_path / "f.csv").write_text("time,into\n0,\n")
+    with pytest.raises(InputError, match="column into: the cell is empty; write a name"):
+        read_columns(tmp_path / "f.csv", words=("into",))

@@ -5,6 +5,8 @@ Exit codes: 0 done; 1 a fault of ours; 2 something asked that cannot be done; 13
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +30,7 @@ from vivocart.cli.validate import validate
 from vivocart.ground.errors import VivocartError
 
 _DEBUG = "VIVOCART_DEBUG"
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED, _FAULT, _INTERRUPTED, _READER_GONE = 2, 1, 130, 141
 
 
@@ -107,7 +110,8 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _say("stopped: interrupted before the end; no result was changed", _INTERRUPTED)
     except BrokenPipeError:
-        return _reader_gone()
+        _drop_output()
+        return _READER_GONE
     except Exception as error:  # the outermost frame: nothing may reach the user as a traceback
         return _tell(error)
     return 0
@@ -142,6 +146,11 @@ def _tell(error: Exception) -> int:
         return _say(_usage_text(error), _REFUSED)
     if isinstance(error, VivocartError):
         return _say(str(error), _REFUSED)
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        _drop_output()
+        return _say(
+            "no space is left on the disk that was written to; make room, or write elsewhere", _REFUSED
+        )
     hint = "" if _debugging() else f"; run again with {_DEBUG}=1 for the details and report it"
     return _say(f"unexpected {type(error).__name__}: {error}{hint}", _FAULT)
 
@@ -158,7 +167,7 @@ def _usage_text(error: click.ClickException) -> str:
     return f"{text.rstrip('.')}; see {context.command_path} --help" if context is not None else text
 
 
-def _reader_gone() -> int:
+def _drop_output() -> None:
     # what is still buffered must not fail a second time when Python closes the stream
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _READER_GONE
+    with contextlib.suppress(OSError):  # a stream without a number has no such buffer
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -46,7 +46,9 @@ def deliver_patients(
         raise click.UsageError("--json needs --out FILE: the results go there")
     model = read_model_file(path)
     table = read_columns(patients, words=(PATIENT,))
-    given = read_columns(doses, words=(PATIENT, "into")) if doses is not None else None
+    given = None
+    if doses is not None:
+        given = read_columns(doses, words=(PATIENT, "into"), blank_as_zero=("duration",))
     read = tuple(observables) or model.system.state_ids
     asked = {name: value for name, value in settings.items() if name != "threads"}
     provenance = file_provenance([file for file in (path, patients, doses) if file is not None], asked)

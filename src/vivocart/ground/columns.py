@@ -64,7 +64,7 @@ def read_columns(
         else:
             found[name] = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
             if name in blank_as_zero:
-                found[name][wrong] = 0.0
+                found[name] = np.where(wrong, 0.0, found[name])
             wrong = ~np.isfinite(found[name])
         if wrong.any():
             place = int(np.argmax(wrong))

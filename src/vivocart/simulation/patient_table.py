@@ -127,7 +127,7 @@ def doses_of(
         if (values < 0).any():
             raise InputError(
                 f"{values.min():g} is below zero",
-                where=f"doses, row {int(values.argmin()) + 2}, column {column}",
+                where=f"doses, column {column}, dose {int(values.argmin()) + 1}",
                 mend="0 is the start" if column == "time" else "0 is a bolus",
             )
     states = {name: _state_of(model, system, name) for name in dict.fromkeys(into)}
