@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vivocart.ground.kept import kept, kept_text, source_of
+from vivocart.ground.kept import kept, kept_text, source_of, write_whole
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +65,13 @@ def test_a_changed_source_has_another_hash(tmp_path: Path):
     source_of.cache_clear()
     tmp_path.joinpath("a.py").write_text("one = 2\n")
     assert source_of(tmp_path) != before
+
+
+def test_an_interrupted_write_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(folder / "a", b"text")
+    assert list(folder.iterdir()) == []

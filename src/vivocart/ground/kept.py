@@ -46,10 +46,11 @@ def write_whole(path: Path, content: bytes) -> bool:
             file.write(content)
         Path(temporary).replace(path)
     except OSError:
+        return False
+    finally:  # after Ctrl-C too
         if temporary:
             with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        return False
+                Path(temporary).unlink(missing_ok=True)
     return True
 
 
