@@ -18,11 +18,12 @@ def test_evidence_finds_and_opens_a_record(open_page: Open):
     assert "q=lupus" in page.url
     page.locator(".hits a.title").first.click()
     page.wait_for_selector("article.record")
+    page.wait_for_load_state("load")  # the page's scripts run after its text is there
     page.get_by_role("button", name="Cite").click()
-    assert page.locator("dialog[open] .citation").first.is_visible()
+    page.locator("dialog[open] .citation").first.wait_for()
     page.keyboard.press("Escape")
     page.get_by_label("Display").select_option("PMID")
-    assert page.locator("[data-choice=pmid]").first.is_visible()
+    page.locator("[data-choice=pmid]").first.wait_for()
 
 
 def test_quantities_and_parameters_lead_on(open_page: Open):
