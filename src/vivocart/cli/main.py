@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 a fault of ours; 2 something asked that cannot be done; 13
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,10 +26,9 @@ from vivocart.cli.serve import serve
 from vivocart.cli.simulate import simulate
 from vivocart.cli.trial import trial
 from vivocart.cli.validate import validate
-from vivocart.ground.errors import VivocartError
+from vivocart.ground.errors import DISK_FULL, VivocartError
 
 _DEBUG = "VIVOCART_DEBUG"
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED, _FAULT, _INTERRUPTED, _READER_GONE = 2, 1, 130, 141
 
 
@@ -146,7 +144,7 @@ def _tell(error: Exception) -> int:
         return _say(_usage_text(error), _REFUSED)
     if isinstance(error, VivocartError):
         return _say(str(error), _REFUSED)
-    if isinstance(error, OSError) and error.errno in _DISK_FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         _drop_output()
         return _say(
             "no space is left on the disk that was written to; make room, or write elsewhere", _REFUSED

@@ -1,7 +1,7 @@
 """Patients on a graphics card: its memory is filled, every thread integrates one patient, what came of it is fetched.
 
 A card is whatever keeps to :class:`Device`; :mod:`vivocart.engine.nvidia` finds one. Patients go in parts as large as run at
-once. Between the rounds of triggered doses only what the processor needs to see is fetched; observables stay until the end.
+once. Between the rounds of triggered doses all that is known of them travels but the observables, which stay until the end.
 """
 
 from __future__ import annotations
@@ -28,8 +28,16 @@ _APART = 256  # bytes at whose multiples arrays start: one row of 32 doubles
 _SHARE = 0.8  # of a card's free memory that is taken
 _NO_KERNELS = Kernels(*[0] * len(Kernels._fields))  # they stand in the same module and are called by name
 _READ_ONLY = frozenset(
-    {"parameters", "offsets", "action_time", "action_target", "action_value", "action_bolus", "times"}
-    | {"start_time"}
+    [
+        "parameters",
+        "offsets",
+        "action_time",
+        "action_target",
+        "action_value",
+        "action_bolus",
+        "times",
+        "start_time",
+    ]
 )
 
 

@@ -14,6 +14,7 @@ from vivocart.engine import loops
 from vivocart.engine.assembly import FENCE, LIBM, SYMBOL_PREFIX
 from vivocart.engine.control import ROWS
 from vivocart.engine.layout import Layout
+from vivocart.engine.machine import improve
 from vivocart.engine.program import Program
 from vivocart.ground.errors import UnsupportedError
 
@@ -22,10 +23,8 @@ WARP = 32
 BLOCKS = ("run_block", "truth_block")
 """Loops that a card runs."""
 _TRIPLE = "nvptx64-nvidia-cuda"
-_CARD, _LANGUAGE = (
-    "sm_75",
-    "+ptx70",
-)  # of 2018; drivers of later cards take it too, and nothing newer would be used
+# of 2018; drivers of later cards take it too, and nothing newer would be used
+_CARD, _LANGUAGE = "sm_75", "+ptx70"
 
 
 def write_device_module(program: Program, *, is_single: bool) -> tuple[Layout, str]:
@@ -94,10 +93,7 @@ def assemble(module: str) -> bytes:
     parsed = llvm.parse_assembly("\n".join([module, *_entries()]))
     parsed.triple, parsed.data_layout = _TRIPLE, str(machine.target_data)
     parsed.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(parsed, builder)
+    improve(parsed, machine)
     return machine.emit_assembly(parsed).encode()
 
 

@@ -64,15 +64,19 @@ def compile_object(text: str, *, optimize: bool = True) -> bytes:
     machine = _machine(3 if optimize else 0)
     module = llvm.parse_assembly(text)
     module.verify()
-    if not optimize:
-        return machine.emit_object(module)
+    if optimize:
+        improve(module, machine)
+    return machine.emit_object(module)
+
+
+def improve(module: Any, machine: Any) -> None:
+    """Runs LLVM's optimizations on a parsed module, for the machine it is to run on."""
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     # lanes are vectors already; what LLVM's vectorizer and unroller would add is compile time
     options.loop_vectorization = False
     options.slp_vectorization = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
-    return machine.emit_object(module)
 
 
 @final

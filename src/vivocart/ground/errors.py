@@ -13,7 +13,11 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+
+DISK_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""Numbers of the system's errors for which no room is left, on the disk or for this user."""
 
 
 class VivocartError(Exception):

@@ -16,10 +16,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vivocart.ground.errors import OutputError
+from vivocart.ground.errors import DISK_FULL, OutputError
 
 _STAGING = ".vivocart-partial-"
-_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG})
+_FULL = DISK_FULL | {errno.EFBIG}
 
 
 @contextmanager
