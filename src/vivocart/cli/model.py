@@ -186,14 +186,14 @@ def export(*, format_: str, out: Path | None) -> None:
 )
 @click.option(
     "--rtol",
-    type=click.FloatRange(min=1e-13, max=1e-1),
+    type=FiniteRange(min=1e-13, max=1e-1),
     default=1e-6,
     show_default=True,
     help="With --patients: relative tolerance of the solver.",
 )
 @click.option(
     "--atol",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=1e-9,
     show_default=True,
     help="With --patients: absolute tolerance for states of size one, in proportion for larger ones.",

@@ -95,7 +95,7 @@ def patient_matrix(system: System, given: Columns, n_patients: int) -> np.ndarra
                 where="patients",
                 mend="give each patient a value",
             )
-        matrix[:, places.get(name, places.get(_START + name, -1))] = values
+        matrix[:, places[name if name in places else _START + name]] = values
     return matrix
 
 

@@ -79,7 +79,7 @@ def run_patients(  # noqa: PLR0913 - what is given and what is asked, all but tw
         Output times from 0 on, ascending, in the model's time unit.
     doses
         A row a dose: ``time``, ``amount`` (of substance, in the unit of the species), ``into`` (a species), ``duration``
-        (0 or missing: a bolus), and ``patient`` where doses are not the same for all.
+        (0, or no such column: a bolus), and ``patient`` where doses are not the same for all.
     observables
         Ids to read: species in the file's own meaning, parameters, compartments, rules; default: all states.
     parameters
@@ -108,8 +108,9 @@ def run_patients(  # noqa: PLR0913 - what is given and what is asked, all but tw
     wanted = {name: symbol(name) for name in (observables or system.state_ids)}
     if len(wanted) < len(observables):
         raise InputError("an observable is there twice", where="observables", mend="name each once")
+    known = {*model.ids, *system.state_ids}
     for name in wanted:
-        if name not in {*model.ids, *system.state_ids}:
+        if name not in known:
             raise UnknownNameError("observable", name, model.ids, where="observables")
     matrix = patient_matrix(system, given, len(names))
     given_doses = no_doses(len(names)) if doses is None else doses_of(model, system, doses, names, matrix)
